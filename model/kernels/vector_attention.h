@@ -1,0 +1,276 @@
+/* vector_attention.h - softmax attention of one head, and small fp32 products, of a level; written once for all widths.
+ *
+ * Owns     nothing.    Borrows  operands during a call.    Threads  pure on disjoint outputs and scratch.
+ * Limits   a template: included once by a level's .c file, after vector_tile.h, vector_math.h and vector_dense.h.
+ *
+ * Keys are packed once into panels [n / PANEL][d][PANEL], values into [n][d padded]; up to six queries at a time then
+ * run over all keys: their scores stay in the first-level cache between the two products and the softmax.
+ */
+#ifndef ROSIM_VECTOR_ATTENTION_H
+#define ROSIM_VECTOR_ATTENTION_H
+
+static tile_function *const tiles_f32[PANEL_VECTORS + 1] = {
+    NULL, tile_f32_1,
+#if PANEL_VECTORS == 4
+    tile_f32_2, tile_f32_3,
+#endif
+    tile_f32,
+};
+
+typedef struct {
+    size_t keys;                  /* n rounded up to whole vectors: columns of a row of scores */
+    size_t width;                 /* d rounded up to whole vectors */
+} attention_shape;
+
+static attention_shape attention_shape_of(size_t n, size_t d)
+{
+    return (attention_shape){ round_up_to(n, LANES), round_up_to(d, LANES) };
+}
+
+static size_t attention_packed_bytes(size_t n, size_t d)
+{
+    attention_shape s = attention_shape_of(n, d);
+    return round_up_to((s.keys * d + n * s.width) * sizeof(float), LINE_BYTES);
+}
+
+/* The last panel holds only as many whole vectors of keys as there are, so that a short text costs little. */
+static size_t panel_width(size_t keys, size_t first)
+{
+    return keys - first < PANEL ? keys - first : PANEL;
+}
+
+static void attention_pack(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t n, size_t d,
+                           void *packed)
+{
+    attention_shape s = attention_shape_of(n, d);
+    float *panel = packed, *values = panel + s.keys * d;
+    for (size_t first = 0; first < s.keys; first += PANEL) {
+        size_t width = panel_width(s.keys, first);
+        for (size_t j = 0; j < width; j++)
+            for (size_t i = 0; i < d; i++)
+                panel[i * width + j] = first + j < n ? k[(first + j) * k_stride + i] : 0.0f;
+        panel += width * d;
+    }
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < s.width; i += LANES)
+            vec_store(values + j * s.width + i, vec_load_first(v + j * v_stride + i, i < d ? d - i : 0));
+}
+
+static size_t attention_scratch_bytes(size_t n, size_t d)
+{
+    (void)d;
+    return TILE_ROWS * round_up_to(n, LANES) * sizeof(float);
+}
+
+/* scores[row][keys] = scale * q . k, the lanes past n are -infinity; tops[row]: the largest of each lane. */
+static void score_rows(tile_function *const *tiles, left_operand q, size_t rows, const uint32_t *panel, size_t n,
+                       size_t steps, float scale, float *scores, vec *tops)
+{
+    const size_t keys = round_up_to(n, LANES);
+    tile_sums sums;
+    for (size_t row = 0; row < rows; row++)
+        tops[row] = vec_all(-INFINITY);
+    for (size_t first = 0; first < keys; first += PANEL) {
+        size_t width = panel_width(keys, first);
+        tiles[width / LANES](rows, q, (right_operand){ panel, width, LANES }, steps, sums);
+        panel += width * steps;
+        for (size_t row = 0; row < rows; row++)
+            for (size_t v = 0; v < width / LANES; v++) {
+                size_t at = first + v * LANES;
+                vec x = vec_fill_after(as_vec(sums[row][v]) * vec_all(scale), n - at, -INFINITY);
+                tops[row] = vec_max(tops[row], x);
+                vec_store(scores + row * keys + at, x);
+            }
+    }
+}
+
+/* e^(score - top), in place, or rounded to bf16 where rounded is not NULL; returns 1 / their sum. */
+ALWAYS_INLINE float exponentials(float *scores, size_t keys, vec tops, uint16_t *rounded)
+{
+    vec top = vec_all(vec_largest(tops)), sum = vec_all(0.0f);
+    (void)rounded;
+    for (size_t j = 0; j < keys; j += LANES) {
+        vec e = vec_exp(vec_load(scores + j) - top);
+        sum = sum + e;
+#if BF16_DOT
+        if (rounded) {
+            store_bf16(rounded + j, e);
+            continue;
+        }
+#endif
+        vec_store(scores + j, e);
+    }
+    return 1.0f / vec_sum(sum);
+}
+
+/* out[row] = factor * weights[row] values; steps over the keys. */
+static void mix_values(tile_function *const *tiles, left_operand weights, size_t rows, const float *factors,
+                       const uint32_t *values, size_t steps, size_t d, float *out, size_t out_stride)
+{
+    const size_t width = round_up_to(d, LANES);
+    tile_sums sums;
+    for (size_t first = 0; first < width; first += PANEL) {
+        size_t vectors = (width - first < PANEL ? width - first : PANEL) / LANES;
+        tiles[vectors](rows, weights, (right_operand){ values + first, width, LANES }, steps, sums);
+        for (size_t row = 0; row < rows; row++)
+            for (size_t v = 0; v < vectors; v++) {
+                size_t at = first + v * LANES;
+                vec_store_first(out + row * out_stride + at, at < d ? d - at : 0,
+                                as_vec(sums[row][v]) * vec_all(factors[row]));
+            }
+    }
+}
+
+static void attention_attend(const float *q, size_t q_stride, size_t rows, const void *packed, size_t n, size_t d,
+                             float scale, float *out, size_t out_stride, void *scratch)
+{
+    const attention_shape s = attention_shape_of(n, d);
+    const uint32_t *panels = packed, *values = panels + s.keys * d;
+    float *scores = scratch;
+    for (size_t row = 0, count; row < rows; row += count) {
+        vec tops[TILE_ROWS];
+        float factors[TILE_ROWS];
+        count = next_rows(rows - row);
+        left_operand queries = { q + row * q_stride, q_stride, 1 };
+        score_rows(tiles_f32, queries, count, panels, n, d, scale, scores, tops);
+        for (size_t i = 0; i < count; i++)
+            factors[i] = exponentials(scores + i * s.keys, s.keys, tops[i], NULL);
+        mix_values(tiles_f32, (left_operand){ scores, s.keys, 1 }, count, factors, values, n, d, out + row * out_stride,
+                   out_stride);
+    }
+}
+
+static const attention_format f32_attention = {
+    .packed_bytes = attention_packed_bytes,
+    .pack = attention_pack,
+    .scratch_bytes = attention_scratch_bytes,
+    .attend = attention_attend,
+};
+
+/* ---- the same with bf16 operands, where the processor multiplies them: sums and softmax stay fp32 ---- */
+
+#if BF16_DOT
+
+enum { HEAD_SIZE_MAX = 256, BF16_ROW_WORDS = HEAD_SIZE_MAX / 2 };
+
+static tile_function *const tiles_bf16[PANEL_VECTORS + 1] = { NULL, tile_bf16_1, tile_bf16_2, tile_bf16_3, tile_bf16 };
+
+/* Keys: panels [n / PANEL][d / 2][PANEL] of two neighbours of one key. Values: [n / 2][width] of one column of two
+ * keys. */
+static size_t bf16_attention_packed_bytes(size_t n, size_t d)
+{
+    attention_shape s = attention_shape_of(n, d);
+    return round_up_to((s.keys * words_of(d, 2) + s.keys / 2 * s.width) * sizeof(uint32_t), LINE_BYTES);
+}
+
+/* A word is two neighbours of one key, so that a rounded row has the words of its column in the panel. */
+static void bf16_pack_keys(const float *k, size_t k_stride, size_t n, size_t d, size_t keys, uint32_t *panel)
+{
+    const size_t words = words_of(d, 2);
+    uint32_t row[BF16_ROW_WORDS];
+    for (size_t first = 0; first < keys; first += PANEL) {
+        size_t width = panel_width(keys, first);
+        for (size_t j = 0; j < width; j++) {
+            if (first + j < n)
+                bf16_prepare(k + (first + j) * k_stride, d, row);
+            for (size_t i = 0; i < words; i++)
+                panel[i * width + j] = first + j < n ? row[i] : 0;
+        }
+        panel += words * width;
+    }
+}
+
+static void bf16_pack_values(const float *v, size_t v_stride, size_t n, size_t d, attention_shape s, uint32_t *out)
+{
+    for (size_t j = 0; j < s.keys; j += 2, out += s.width)
+        for (size_t i = 0; i < s.width; i += LANES) {
+            size_t lanes = i < d ? d - i : 0;
+            vec even = vec_load_first(v + j * v_stride + i, j < n ? lanes : 0);
+            vec odd = vec_load_first(v + (j + 1) * v_stride + i, j + 1 < n ? lanes : 0);
+            store_bf16_pairs(out + i, even, odd);
+        }
+}
+
+static void bf16_attention_pack(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t n, size_t d,
+                                void *packed)
+{
+    attention_shape s = attention_shape_of(n, d);
+    uint32_t *panels = packed;
+    bf16_pack_keys(k, k_stride, n, d, s.keys, panels);
+    bf16_pack_values(v, v_stride, n, d, s, panels + s.keys * words_of(d, 2));
+}
+
+/* Scores as fp32, the same rounded, and queries. */
+static size_t bf16_attention_scratch_bytes(size_t n, size_t d)
+{
+    size_t keys = round_up_to(n, LANES);
+    return TILE_ROWS * (keys * (sizeof(float) + sizeof(uint16_t)) + bf16_row_bytes(d));
+}
+
+static void bf16_attention_attend(const float *q, size_t q_stride, size_t rows, const void *packed, size_t n, size_t d,
+                                  float scale, float *out, size_t out_stride, void *scratch)
+{
+    const attention_shape s = attention_shape_of(n, d);
+    const size_t words = words_of(d, 2), query_words = bf16_row_bytes(d) / sizeof(uint32_t);
+    const uint32_t *panels = packed, *values = panels + s.keys * words;
+    float *scores = scratch;
+    uint16_t *weights = (uint16_t *)(scores + TILE_ROWS * s.keys);
+    uint32_t *queries = (uint32_t *)(weights + TILE_ROWS * s.keys);
+    for (size_t row = 0, count; row < rows; row += count) {
+        vec tops[TILE_ROWS];
+        float factors[TILE_ROWS];
+        count = next_rows(rows - row);
+        for (size_t i = 0; i < count; i++)
+            bf16_prepare(q + (row + i) * q_stride, d, queries + i * query_words);
+        score_rows(tiles_bf16, (left_operand){ queries, query_words, 1 }, count, panels, n, words, scale, scores, tops);
+        for (size_t i = 0; i < count; i++)
+            factors[i] = exponentials(scores + i * s.keys, s.keys, tops[i], weights + i * s.keys);
+        mix_values(tiles_bf16, (left_operand){ weights, s.keys / 2, 1 }, count, factors, values, s.keys / 2, d,
+                   out + row * out_stride, out_stride);
+    }
+}
+
+static const attention_format bf16_attention = {
+    .packed_bytes = bf16_attention_packed_bytes,
+    .pack = bf16_attention_pack,
+    .scratch_bytes = bf16_attention_scratch_bytes,
+    .attend = bf16_attention_attend,
+};
+
+#endif
+
+/* ---- products for linear attention ---- */
+
+/* c[m][n] = a b, columns in panels; b has row-major rows. */
+static void level_product(left_operand a, const float *b, size_t b_stride, size_t m, size_t n, size_t k, float *c,
+                          size_t c_stride)
+{
+    tile_sums sums;
+    for (size_t first = 0; first < n; first += PANEL) {
+        size_t columns = n - first < PANEL ? n - first : PANEL, vectors = (columns + LANES - 1) / LANES;
+        right_operand right = { b + first, b_stride, columns - (vectors - 1) * LANES };
+        for (size_t row = 0, count; row < m; row += count) {
+            count = next_rows(m - row);
+            left_operand part = { (const float *)a.words + row * a.row_step, a.row_step, a.step };
+            tiles_f32[vectors](count, part, right, k, sums);
+            for (size_t i = 0; i < count; i++)
+                for (size_t v = 0; v < vectors; v++)
+                    vec_store_first(c + (row + i) * c_stride + first + v * LANES, columns - v * LANES,
+                                    as_vec(sums[i][v]));
+        }
+    }
+}
+
+static void level_matmul_nn(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t m, size_t n,
+                            size_t k, float *c, size_t c_stride)
+{
+    level_product((left_operand){ a, a_stride, 1 }, b, b_stride, m, n, k, c, c_stride);
+}
+
+static void level_matmul_tn(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t m, size_t n,
+                            size_t k, float *c, size_t c_stride)
+{
+    level_product((left_operand){ a, 1, a_stride }, b, b_stride, m, n, k, c, c_stride);
+}
+
+#endif

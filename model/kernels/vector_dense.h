@@ -1,0 +1,307 @@
+/* vector_dense.h - dense layers of a level in fp32, bf16 and int8, written once for all widths.
+ *
+ * Owns     nothing.    Borrows  operands during a call.    Threads  pure on disjoint outputs.
+ * Limits   a template: included once by a level's .c file, after vector_tile.h and vector_math.h.
+ *
+ * Weights lie in panels [N / PANEL][words of K][PANEL], the last panel filled up with zeros. Up to six rows at a time
+ * meet a panel; scale, bias and activation are applied on the way of the sums to memory.
+ */
+#ifndef ROSIM_VECTOR_DENSE_H
+#define ROSIM_VECTOR_DENSE_H
+
+#include <math.h>
+#include <string.h>
+
+#ifndef INT8_OFFSET
+#define INT8_OFFSET 0          /* what a level takes off the integers of x to store them */
+#endif
+
+enum { LINE_BYTES = 64, DENSE_ROWS = 96 };    /* 16 tiles of rows: a panel comes from the second-level cache 16 times */
+
+static size_t round_up_to(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+static size_t panels_of(size_t outputs)
+{
+    return (outputs + PANEL - 1) / PANEL;
+}
+
+static size_t words_of(size_t inputs, size_t per_word)
+{
+    return (inputs + per_word - 1) / per_word;
+}
+
+/* Where the sums of a tile go, and what happens to them on the way. */
+typedef struct {
+    const float *bias;            /* from the panel's first column, or NULL */
+    const float *scales;          /* int8: of each column; NULL: the sums are floats */
+    const int32_t *column_sums;   /* int8: of the integers of each column */
+    activation act;
+    size_t columns;               /* that exist, from the panel's first */
+    float *y;                     /* row 0, the panel's first column */
+    size_t y_stride;
+} tile_target;
+
+ALWAYS_INLINE void store_vector(const tile_target *t, size_t row, size_t v, vec x)
+{
+    size_t lanes = t->columns - v * LANES;
+    if (t->bias)
+        x = x + vec_load_first(t->bias + v * LANES, lanes);
+    vec_store_first(t->y + row * t->y_stride + v * LANES, lanes, vec_activate(t->act, x));
+}
+
+static void store_floats(const tile_target *t, size_t row, const ivec *sums)
+{
+    for (size_t v = 0; v * LANES < t->columns; v++)
+        store_vector(t, row, v, as_vec(sums[v]));
+}
+
+/* In front of a prepared int8 row: x = scale * (q - zero). */
+typedef struct {
+    float scale;
+    int32_t zero;
+} int8_header;
+
+static void store_integers(const tile_target *t, size_t row, const ivec *sums, int8_header x)
+{
+    for (size_t v = 0; v * LANES < t->columns; v++) {
+        ivec zero = ivec_all((uint32_t)(x.zero - INT8_OFFSET));
+        ivec shift = ivec_multiply(zero, ivec_load(t->column_sums + v * LANES));
+        vec product = to_vec(ivec_subtract(sums[v], shift));
+        store_vector(t, row, v, product * (vec_all(x.scale) * vec_load(t->scales + v * LANES)));
+    }
+}
+
+/* x: rows of words; int8 rows have a header in front. */
+ALWAYS_INLINE void dense_panel(tile_function *tile, const char *x, size_t x_stride_bytes, size_t header_bytes,
+                               size_t rows, right_operand panel, size_t words, const tile_target *target)
+{
+    tile_sums sums;
+    for (size_t row = 0, count; row < rows; row += count) {
+        count = next_rows(rows - row);
+        const char *first = x + row * x_stride_bytes;
+        left_operand part = { first + header_bytes, x_stride_bytes / sizeof(uint32_t), 1 };
+        tile(count, part, panel, words, sums);
+        for (size_t i = 0; i < count; i++) {
+            if (header_bytes) {
+                int8_header header;
+                memcpy(&header, first + i * x_stride_bytes, sizeof header);
+                store_integers(target, row + i, sums[i], header);
+            } else {
+                store_floats(target, row + i, sums[i]);
+            }
+        }
+    }
+}
+
+static tile_target target_of(const dense_weight *w, size_t n, activation act, float *y, size_t y_stride)
+{
+    size_t columns = w->outputs - n < PANEL ? w->outputs - n : PANEL;
+    return (tile_target){ .bias = w->bias ? w->bias + n : NULL, .act = act, .columns = columns, .y = y + n,
+                          .y_stride = y_stride };
+}
+
+/* ---- fp32 ---- */
+
+static size_t f32_packed_bytes(size_t outputs, size_t inputs)
+{
+    return round_up_to(panels_of(outputs) * PANEL * inputs * sizeof(float), LINE_BYTES);
+}
+
+static void f32_pack(const float *weight, size_t outputs, size_t inputs, void *packed)
+{
+    float *panels = packed;
+    memset(packed, 0, f32_packed_bytes(outputs, inputs));
+    for (size_t n = 0; n < outputs; n++)
+        for (size_t k = 0; k < inputs; k++)
+            panels[(n / PANEL * inputs + k) * PANEL + n % PANEL] = weight[n * inputs + k];
+}
+
+static void f32_dense(const void *x, size_t x_stride_bytes, size_t rows, const dense_weight *w, size_t first,
+                      size_t last, activation act, float *y, size_t y_stride, void *scratch)
+{
+    (void)scratch;
+    for (size_t n = first; n < last; n += PANEL) {
+        tile_target target = target_of(w, n, act, y, y_stride);
+        right_operand panel = { (const float *)w->packed + n * w->inputs, PANEL, LANES };
+        dense_panel(tile_f32, x, x_stride_bytes, 0, rows, panel, w->inputs, &target);
+    }
+}
+
+static const dense_format f32_format = {
+    .row_block = DENSE_ROWS,
+    .column_block = PANEL,
+    .packed_bytes = f32_packed_bytes,
+    .pack = f32_pack,
+    .dense = f32_dense,
+};
+
+/* ---- bf16: two numbers a word ---- */
+
+static size_t bf16_packed_bytes(size_t outputs, size_t inputs)
+{
+    return round_up_to(panels_of(outputs) * PANEL * words_of(inputs, 2) * sizeof(uint32_t), LINE_BYTES);
+}
+
+static uint16_t to_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+static void bf16_pack(const float *weight, size_t outputs, size_t inputs, void *packed)
+{
+    const size_t words = words_of(inputs, 2);
+    uint16_t *panels = packed;
+    memset(packed, 0, bf16_packed_bytes(outputs, inputs));
+    for (size_t n = 0; n < outputs; n++)
+        for (size_t k = 0; k < inputs; k++)
+            panels[((n / PANEL * words + k / 2) * PANEL + n % PANEL) * 2 + k % 2] = to_bf16(weight[n * inputs + k]);
+}
+
+#if BF16_DOT
+static size_t bf16_row_bytes(size_t inputs)
+{
+    return round_up_to(round_up_to(inputs, LANES) * sizeof(uint16_t), LINE_BYTES);
+}
+
+static void bf16_prepare(const float *x, size_t inputs, void *row)
+{
+    uint16_t *out = row;
+    for (size_t i = 0; i < inputs; i += LANES)
+        store_bf16(out + i, vec_load_first(x + i, inputs - i));
+}
+#endif
+
+static void bf16_dense(const void *x, size_t x_stride_bytes, size_t rows, const dense_weight *w, size_t first,
+                       size_t last, activation act, float *y, size_t y_stride, void *scratch)
+{
+    const size_t words = words_of(w->inputs, 2);
+    (void)scratch;
+    for (size_t n = first; n < last; n += PANEL) {
+        tile_target target = target_of(w, n, act, y, y_stride);
+        right_operand panel = { (const uint32_t *)w->packed + n * words, PANEL, LANES };
+        dense_panel(tile_bf16, x, x_stride_bytes, 0, rows, panel, words, &target);
+    }
+}
+
+static const dense_format bf16_format = {
+    .row_block = DENSE_ROWS,
+    .column_block = PANEL,
+    .packed_bytes = bf16_packed_bytes,
+    .pack = bf16_pack,
+#if BF16_DOT
+    .row_bytes = bf16_row_bytes,
+    .prepare = bf16_prepare,
+#else
+    .inputs_multiple = 2,
+#endif
+    .dense = bf16_dense,
+};
+
+/* ---- int8: weights symmetric per output column, x between its smallest and its largest per row ----
+ *
+ * Packed: scales [N padded], column sums [N padded], panels. A prepared row: its header in a line of its own, then
+ * words. */
+
+static size_t padded(size_t outputs)
+{
+    return panels_of(outputs) * PANEL;
+}
+
+static size_t int8_packed_bytes(size_t outputs, size_t inputs)
+{
+    size_t column = sizeof(float) + sizeof(int32_t) + words_of(inputs, INT8_PER_WORD) * sizeof(uint32_t);
+    return round_up_to(padded(outputs) * column, LINE_BYTES);
+}
+
+/* One column: its scale, its integers, and their sum. */
+static void int8_pack_column(const float *weight, size_t inputs, float *scale, int32_t *column_sum, int8_element *out)
+{
+    float largest = 0;
+    int32_t sum = 0;
+    for (size_t k = 0; k < inputs; k++)
+        largest = fmaxf(largest, fabsf(weight[k]));
+    *scale = largest / 127.0f;
+    for (size_t k = 0; k < inputs; k++) {
+        long q = largest > 0 ? lrintf(weight[k] / largest * 127.0f) : 0;
+        sum += (int32_t)q;
+        out[k / INT8_PER_WORD * PANEL * INT8_PER_WORD + k % INT8_PER_WORD] = (int8_element)q;
+    }
+    *column_sum = sum;
+}
+
+static void int8_pack(const float *weight, size_t outputs, size_t inputs, void *packed)
+{
+    const size_t words = words_of(inputs, INT8_PER_WORD), columns = padded(outputs);
+    float *scales = packed;
+    int32_t *column_sums = (int32_t *)(scales + columns);
+    int8_element *panels = (int8_element *)(column_sums + columns);
+    memset(packed, 0, int8_packed_bytes(outputs, inputs));
+    for (size_t n = 0; n < outputs; n++)
+        int8_pack_column(weight + n * inputs, inputs, scales + n, column_sums + n,
+                         panels + (n / PANEL * words * PANEL + n % PANEL) * INT8_PER_WORD);
+}
+
+static size_t int8_row_bytes(size_t inputs)
+{
+    return LINE_BYTES + round_up_to(round_up_to(inputs, LANES) * sizeof(int8_element), LINE_BYTES);
+}
+
+/* The smallest and the largest number get 0 and 255, and zero its own integer: what follows a GELU lies on one side,
+ * and would waste half of a symmetric range. */
+static int8_header int8_range(const float *x, size_t inputs)
+{
+    vec most = vec_all(0.0f), least = vec_all(0.0f);
+    for (size_t i = 0; i < inputs; i += LANES) {
+        vec v = vec_load_first(x + i, inputs - i);
+        most = vec_max(most, v);
+        least = vec_min(least, v);
+    }
+    float low = -vec_largest(vec_all(0.0f) - least), range = vec_largest(most) - low;
+    int8_header header = { range / 255.0f, 0 };
+    header.zero = range > 0 ? (int32_t)lrintf(-low / header.scale) : 0;
+    return header;
+}
+
+static void int8_prepare(const float *x, size_t inputs, void *row)
+{
+    char *words = (char *)row + LINE_BYTES;
+    const int8_header header = int8_range(x, inputs);
+    vec factor = vec_all(header.scale > 0 ? 1.0f / header.scale : 0.0f);
+    memcpy(row, &header, sizeof header);
+    for (size_t i = 0; i < inputs; i += LANES)
+        store_int8(words + i * sizeof(int8_element), vec_load_first(x + i, inputs - i) * factor, header.zero);
+}
+
+static void int8_dense(const void *x, size_t x_stride_bytes, size_t rows, const dense_weight *w, size_t first,
+                       size_t last, activation act, float *y, size_t y_stride, void *scratch)
+{
+    const size_t words = words_of(w->inputs, INT8_PER_WORD), columns = padded(w->outputs);
+    const float *scales = w->packed;
+    const int32_t *column_sums = (const int32_t *)(scales + columns);
+    const uint32_t *panels = (const uint32_t *)(column_sums + columns);
+    (void)scratch;
+    for (size_t n = first; n < last; n += PANEL) {
+        tile_target target = target_of(w, n, act, y, y_stride);
+        target.scales = scales + n;
+        target.column_sums = column_sums + n;
+        right_operand panel = { panels + n * words, PANEL, LANES };
+        dense_panel(tile_int8, x, x_stride_bytes, LINE_BYTES, rows, panel, words, &target);
+    }
+}
+
+static const dense_format int8_format = {
+    .row_block = DENSE_ROWS,
+    .column_block = PANEL,
+    .packed_bytes = int8_packed_bytes,
+    .pack = int8_pack,
+    .row_bytes = int8_row_bytes,
+    .prepare = int8_prepare,
+    .dense = int8_dense,
+};
+
+#endif

@@ -1,0 +1,209 @@
+/* vector_math.h - exp, tanh, GELU, softmax, norms and dot of a level, written once for all vector widths.
+ *
+ * Owns     nothing.    Borrows  operands during a call.    Threads  pure.
+ * Limits   a template: included once by a level's .c file, after its vector_<set>.h. Error bounds: README.md.
+ *
+ * The last elements of a row go through the same vector code with the missing lanes filled, so that the value of an
+ * element does not depend on where it stands. Sums of a row run lane by lane, then across in one order.
+ */
+#ifndef ROSIM_VECTOR_MATH_H
+#define ROSIM_VECTOR_MATH_H
+
+#include "model/kernels/kernels.h"
+
+#include <math.h>
+
+/* e^x = 2^n e^r with |r| <= ln 2 / 2; ln 2 comes in two parts, the first so short that n times it is exact. */
+ALWAYS_INLINE vec vec_exp(vec x)
+{
+    x = vec_min(vec_all(89.0f), vec_max(vec_all(-104.0f), x));    /* beyond: 0 and infinity; NaN stays */
+    vec n = vec_round(x * vec_all(0x1.715476p0f));
+    vec r = vec_fma(n, vec_all(-0x1.63p-1f), x);
+    r = vec_fma(n, vec_all(0x1.bd0106p-13f), r);
+    vec p = vec_all(1.3814538e-3f);
+    p = vec_fma(p, r, vec_all(8.3687454e-3f));
+    p = vec_fma(p, r, vec_all(4.1668389e-2f));
+    p = vec_fma(p, r, vec_all(1.6666521e-1f));
+    p = vec_fma(p, r, vec_all(4.9999994e-1f));
+    p = vec_fma(r * r, p, r) + vec_all(1.0f);
+    return vec_times_power(p, n);
+}
+
+/* An odd polynomial up to 0.625; beyond 1 - 2 / (e^2x + 1), which loses nothing there. */
+ALWAYS_INLINE vec vec_tanh(vec x)
+{
+    vec a = vec_abs(x), square = x * x;
+    vec p = vec_all(-5.7049897e-3f);
+    p = vec_fma(p, square, vec_all(2.0639090e-2f));
+    p = vec_fma(p, square, vec_all(-5.3739715e-2f));
+    p = vec_fma(p, square, vec_all(1.3331442e-1f));
+    p = vec_fma(p, square, vec_all(-3.3333281e-1f));
+    vec small = vec_fma(x, square * p, x);
+    vec large = vec_all(1.0f) - vec_all(2.0f) / (vec_exp(a + a) + vec_all(1.0f));
+    large = vec_less(x, vec_all(0.0f), vec_all(0.0f) - large, large);
+    return vec_less(a, vec_all(0.625f), small, large);
+}
+
+#if !VECTOR_NORMAL_TAIL
+/* P(X > a) = e^(-a^2/2) t q(t), t = 1 / (1 + a / sqrt 8), a >= 0. */
+ALWAYS_INLINE vec vec_normal_tail(vec a)
+{
+    vec t = vec_all(1.0f) / vec_fma(a, vec_all(0.35355339f), vec_all(1.0f));
+    vec q = vec_all(0.5f * -0.0590691008f);
+    q = vec_fma(q, t, vec_all(0.5f * 0.2845756114f));
+    q = vec_fma(q, t, vec_all(0.5f * -0.4872010946f));
+    q = vec_fma(q, t, vec_all(0.5f * 0.2780683637f));
+    q = vec_fma(q, t, vec_all(0.5f * -0.0266264044f));
+    q = vec_fma(q, t, vec_all(0.5f * 0.2026871443f));
+    q = vec_fma(q, t, vec_all(0.5f * 0.2431036979f));
+    q = vec_fma(q, t, vec_all(0.5f * 0.2823753059f));
+    q = vec_fma(q, t, vec_all(0.5f * 0.2820864320f));
+    return vec_exp(a * a * vec_all(-0.5f)) * (t * q);
+}
+#endif
+
+/* x P(X <= x), X normal. The tail P(X > |x|) is small where it is subtracted and relatively exact where it is the
+ * factor: no cancellation on either side. */
+ALWAYS_INLINE vec vec_gelu(vec x)
+{
+    vec part = x * vec_normal_tail(vec_abs(x));
+    return vec_less(x, vec_all(0.0f), part, x - part);
+}
+
+ALWAYS_INLINE vec vec_gelu_tanh(vec x)
+{
+    const float sqrt_2_over_pi = 0.79788456f;
+    vec inner = vec_fma(x * x * x, vec_all(0.044715f), x) * vec_all(sqrt_2_over_pi);
+    return x * vec_all(0.5f) * (vec_all(1.0f) + vec_tanh(inner));
+}
+
+ALWAYS_INLINE vec vec_activate(activation act, vec x)
+{
+    switch (act) {
+    case ACTIVATION_GELU: return vec_gelu(x);
+    case ACTIVATION_GELU_TANH: return vec_gelu_tanh(x);
+    case ACTIVATION_RELU: return vec_max(vec_all(0.0f), x);
+    case ACTIVATION_TANH: return vec_tanh(x);
+    default: return x;
+    }
+}
+
+static size_t lanes_left(size_t n, size_t i)
+{
+    return n - i < LANES ? n - i : LANES;
+}
+
+static void level_exp(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        vec_store_first(x + i, lanes_left(n, i), vec_exp(vec_load_first(x + i, lanes_left(n, i))));
+}
+
+static void level_activate(activation act, float *x, size_t n)
+{
+    if (act == ACTIVATION_NONE)
+        return;
+    for (size_t i = 0; i < n; i += LANES)
+        vec_store_first(x + i, lanes_left(n, i), vec_activate(act, vec_load_first(x + i, lanes_left(n, i))));
+}
+
+static void level_softmax(float *x, size_t n)
+{
+    vec top = vec_all(-INFINITY), sum = vec_all(0.0f);
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t lanes = lanes_left(n, i);
+        top = vec_max(top, vec_fill_after(vec_load_first(x + i, lanes), lanes, -INFINITY));
+    }
+    top = vec_all(vec_largest(top));
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t lanes = lanes_left(n, i);
+        vec e = vec_exp(vec_fill_after(vec_load_first(x + i, lanes), lanes, -INFINITY) - top);
+        sum = sum + e;
+        vec_store_first(x + i, lanes, e);
+    }
+    vec factor = vec_all(1.0f / vec_sum(sum));
+    for (size_t i = 0; i < n; i += LANES)
+        vec_store_first(x + i, lanes_left(n, i), vec_load_first(x + i, lanes_left(n, i)) * factor);
+}
+
+/* y = x + residual; returns the sum of the elements. */
+static float add_residual(const float *x, const float *residual, size_t n, float *y)
+{
+    vec sum = vec_all(0.0f);
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t lanes = lanes_left(n, i);
+        vec v = vec_load_first(x + i, lanes);
+        if (residual)
+            v = v + vec_load_first(residual + i, lanes);
+        sum = sum + v;
+        vec_store_first(y + i, lanes, v);
+    }
+    return vec_sum(sum);
+}
+
+/* Moves the mean of x to zero; returns the sum of what is left, which a sum in double would not have. */
+static float subtract(float *x, size_t n, float mean)
+{
+    vec shift = vec_all(mean), rest = vec_all(0.0f);
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t lanes = lanes_left(n, i);
+        vec v = vec_fill_after(vec_load_first(x + i, lanes) - shift, lanes, 0.0f);
+        rest = rest + v;
+        vec_store_first(x + i, lanes, v);
+    }
+    return vec_sum(rest);
+}
+
+static float sum_of_squares(const float *x, size_t n)
+{
+    vec sum = vec_all(0.0f);
+    for (size_t i = 0; i < n; i += LANES) {
+        vec v = vec_load_first(x + i, lanes_left(n, i));
+        sum = vec_fma(v, v, sum);
+    }
+    return vec_sum(sum);
+}
+
+/* x = x * factor * gamma + beta; NULL: 1 and 0. */
+static void scale_and_shift(float *x, size_t n, float factor, const float *gamma, const float *beta)
+{
+    vec scale = vec_all(factor);
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t lanes = lanes_left(n, i);
+        vec v = vec_load_first(x + i, lanes) * scale;
+        if (gamma)
+            v = v * vec_load_first(gamma + i, lanes);
+        if (beta)
+            v = v + vec_load_first(beta + i, lanes);
+        vec_store_first(x + i, lanes, v);
+    }
+}
+
+/* The mean is taken twice, the second time of the differences: a row of equal values must come out as zeros, or an
+ * epsilon of 1e-12 would blow the rounding of the first mean up a million times. */
+static void level_layer_norm(const float *x, const float *residual, const float *gamma, const float *beta, float eps,
+                             size_t n, float *y)
+{
+    float mean = add_residual(x, residual, n, y) / (float)n;
+    float rest = subtract(y, n, mean) / (float)n;
+    subtract(y, n, rest);
+    float variance = sum_of_squares(y, n) / (float)n;
+    scale_and_shift(y, n, (float)(1.0 / sqrt((double)variance + (double)eps)), gamma, beta);
+}
+
+static void level_rms_norm(const float *x, const float *residual, const float *gamma, float eps, size_t n, float *y)
+{
+    add_residual(x, residual, n, y);
+    float mean_square = sum_of_squares(y, n) / (float)n;
+    scale_and_shift(y, n, (float)(1.0 / sqrt((double)mean_square + (double)eps)), gamma, NULL);
+}
+
+static float level_dot(const float *a, const float *b, size_t n)
+{
+    vec sum = vec_all(0.0f);
+    for (size_t i = 0; i < n; i += LANES)
+        sum = vec_fma(vec_load_first(a + i, lanes_left(n, i)), vec_load_first(b + i, lanes_left(n, i)), sum);
+    return vec_sum(sum);
+}
+
+#endif

@@ -1,0 +1,38 @@
+#!/bin/sh
+# run.sh VARIANT TEST... - runs test programs one after the other, adds up libcheck's summary lines, and closes with
+# `N passed, N failed`. A program that ends without a summary line (a crash) counts as one failure.
+set -u
+variant=$1
+shift
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=tests/tsan.supp"
+export OPENBLAS_NUM_THREADS=1
+if [ "$variant" = tsan ]; then CK_FORK=no; export CK_FORK; fi
+if [ "$variant" = asan ]; then patience=600; else patience=120; fi
+CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-$patience}
+export CK_DEFAULT_TIMEOUT
+
+passed=0 failed=0
+for program in "$@"; do
+    begun=$(date +%s)
+    output=$("$program" 2>&1)
+    status=$?
+    seconds=$(($(date +%s) - begun))
+    line=$(printf '%s\n' "$output" | grep -E '^[0-9]+%: Checks: ' | tail -n 1)
+    if [ -z "$line" ]; then
+        printf '%s\n%s: no summary, exit status %s\n' "$output" "$program" "$status"
+        failed=$((failed + 1))
+        continue
+    fi
+    checks=$(printf '%s' "$line" | sed 's/.*Checks: \([0-9]*\).*/\1/')
+    bad=$(($(printf '%s' "$line" | sed 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 + \2/')))
+    if [ "$bad" -eq 0 ] && [ "$status" -ne 0 ]; then bad=1; fi
+    [ "$bad" -ne 0 ] && printf '%s\n' "$output"
+    printf '%-44s %s\n' "${program##*/}" "$line"
+    [ "$seconds" -ge 10 ] && printf '%-44s %s s\n' '' "$seconds"
+    passed=$((passed + checks - bad))
+    failed=$((failed + bad))
+done
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

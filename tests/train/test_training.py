@@ -1,0 +1,168 @@
+"""Tests of weights/train: `make train-test`. Needs the training environment and a built rosim (ROSIM names it).
+
+The student in PyTorch against the C encoder, both attentions; the losses against their explicit forms and finite
+differences; the corpus against the evaluation sets; storage; the schedule of a run that was interrupted.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "weights" / "train"))
+import corpus  # noqa: E402
+import evaluate  # noqa: E402
+import export  # noqa: E402
+import losses  # noqa: E402
+import model  # noqa: E402
+import negatives  # noqa: E402
+import optimizer  # noqa: E402
+import pool  # noqa: E402
+import targets  # noqa: E402
+
+ROSIM = os.environ.get("ROSIM", str(ROOT / "build/release/rosim"))
+CORPUS = Path(os.environ.get("CORPUS", ROOT / "../shared/data/corpus"))
+EVALUATION = Path(os.environ.get("STS", ROOT / "../shared/data/sts"))
+DEFAULT = ROOT / "weights/default"
+TEXTS = ["今天天气不错", "a", "How do I reset my password?", "如何更换花呗绑定银行卡", "The cat sat on the mat. " * 20,
+         "混合 mixed 文本 with 123 numbers，与标点。", "股市今天大幅下跌，投资者纷纷抛售。" * 12]
+
+
+class Architecture(unittest.TestCase):
+    """The student and the server compute the same vectors."""
+
+    def test_vectors_equal_the_c_encoder_to_1e_5(self) -> None:
+        encoder = model.load(DEFAULT).double().eval()
+        tokenizer = pool.StudentTokenizer(DEFAULT)
+        for linear, kind in ((False, "softmax"), (True, "linear")):
+            with tempfile.TemporaryDirectory() as folder:
+                out = Path(folder) / "vectors.npy"
+                subprocess.run([ROSIM, "embed", "--model", str(DEFAULT), "--precision", "f32", "--attention", kind,
+                                "-o", str(out)], input="\n".join(TEXTS).encode(), check=True)
+                served = np.load(out)
+            for row, ids in zip(served, tokenizer.ids(TEXTS, pool.LONG_TOKENS)):
+                mask = torch.ones(1, len(ids), dtype=torch.bool)
+                with torch.no_grad():
+                    own = encoder(torch.tensor([ids]), mask, linear)[0].numpy()
+                self.assertLess(np.abs(own - row).max(), 1e-5, kind)
+
+    def test_padding_changes_nothing(self) -> None:
+        encoder = model.load(DEFAULT).double().eval()
+        ids = pool.StudentTokenizer(DEFAULT).ids(TEXTS[:1], 64)[0]
+        padded = torch.tensor([ids + [0] * 9])
+        mask = torch.tensor([[True] * len(ids) + [False] * 9])
+        with torch.no_grad():
+            for linear in (False, True):
+                alone = encoder(torch.tensor([ids]), mask[:, :len(ids)], linear)
+                self.assertLess(float((encoder(padded, mask, linear) - alone).abs().max()), 1e-12)
+
+
+class Losses(unittest.TestCase):
+    def setUp(self) -> None:
+        torch.manual_seed(1)
+        self.a, self.b = (torch.nn.functional.normalize(torch.randn(9, 8, dtype=torch.float64), dim=-1)
+                          for _ in range(2))
+
+    def test_flat_nce_is_minus_the_logit_of_the_positives_probability(self) -> None:
+        score = 20 * self.a @ self.b.T
+        logit = [torch.logit(score.softmax(d).diagonal()) for d in (1, 0)]
+        self.assertAlmostEqual(float(losses.flat_nce(self.a, self.b)), -float(torch.cat(logit).mean()), places=9)
+
+    def test_cosent_is_its_sum_over_ordered_pairs(self) -> None:
+        score = (self.a * self.b).sum(1)
+        label = torch.tensor([0, 1, 2, 3, 4, 5, 0, 1, 5], dtype=torch.float64)
+        total = 1 + sum(torch.exp(20 * (score[i] - score[j])) for i in range(9) for j in range(9)
+                        if label[j] > label[i])
+        self.assertAlmostEqual(float(losses.cosent(score, label)), float(torch.log(total)), places=9)
+
+    def test_gradients_agree_with_finite_differences(self) -> None:
+        for loss in (losses.cosine_loss, losses.flat_nce,
+                     lambda s, t: losses.relation_loss(s, t, 0.05)):
+            self.assertTrue(torch.autograd.gradcheck(loss, (self.a.clone().requires_grad_(), self.b)))
+
+
+class Data(unittest.TestCase):
+    @unittest.skipUnless(CORPUS.is_dir() and EVALUATION.is_dir(), "corpus or evaluation sets are not there")
+    def test_no_evaluation_text_is_in_the_corpus(self) -> None:
+        banned = corpus.evaluation_keys(EVALUATION)
+        self.assertGreater(len(banned), 30000)
+        for path in sorted(CORPUS.glob("*.xz")):
+            found = sum(corpus.comparison_key(part) in banned for line in corpus.lines(path)
+                        for part in line.split("\t"))
+            self.assertEqual(found, 0, path.name)
+
+    def test_evaluation_texts_are_left_out_whatever_their_dress(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "x.dev.tsv").write_text("1\tＨｏｗ are you？\t你好吗\n", encoding="utf-8")
+            banned = corpus.evaluation_keys(Path(folder))
+            with lzma.open(Path(folder) / "zh-paraphrase.tsv.xz", "wt", encoding="utf-8") as file:
+                file.write("1\t你好 吗！\t早上好\tatec\n1\t您好\t早上好\tatec\n")
+            with lzma.open(Path(folder) / "en-pairs.tsv.xz", "wt", encoding="utf-8") as file:
+                file.write("4\thow are you\tfine\tstsb-en-train\n")
+            with lzma.open(Path(folder) / "pairs.zh-en.tsv.xz", "wt", encoding="utf-8") as file:
+                file.write("a\tb\n")
+            kept = corpus.labelled_sets(Path(folder), banned)
+        self.assertEqual({name: len(pairs) for name, pairs in kept.items()}, {"atec": 1})
+
+    def test_spoilt_copies_differ(self) -> None:
+        rng = random.Random(1)
+        for text, lang in (("我喜欢北京", "zh"), ("The man is not playing with 3 dogs", "en")):
+            for _ in range(20):
+                self.assertNotEqual(negatives.harmful(text, lang, rng), text)
+
+    def test_ranks_are_those_of_spearman(self) -> None:
+        rng = np.random.default_rng(1)
+        a, b = rng.integers(0, 9, 200).astype(float), rng.normal(size=200)
+
+        def ranks(x: np.ndarray) -> np.ndarray:
+            return np.array([(x < v).sum() + ((x == v).sum() - 1) / 2 for v in x])
+
+        self.assertAlmostEqual(evaluate.spearman(a.tolist(), b.tolist()),
+                               float(np.corrcoef(ranks(a), ranks(b))[0, 1]), places=12)
+
+
+class Storage(unittest.TestCase):
+    def test_int8_rows_err_by_no_more_than_half_a_step(self) -> None:
+        torch.manual_seed(1)
+        weight = torch.randn(50, 64)
+        rows, scale = export.quantize_rows(weight)
+        error = (rows.float() * scale[:, None] - weight).abs()
+        inside = weight.abs() <= 127 * scale[:, None]
+        self.assertLessEqual(float((error / scale[:, None])[inside].max()), 0.5 + 1e-4)
+        step = weight.abs().amax(1, keepdim=True) / 127
+        plain = (weight / step).round() * step
+        self.assertLessEqual(float(error.square().sum()), float((plain - weight).square().sum()))
+
+    def test_a_rotation_of_the_second_teacher_is_undone(self) -> None:
+        rng = np.random.default_rng(1)
+        e5 = targets.unit(rng.normal(size=(500, 16)) + 1)
+        turn, _ = np.linalg.qr(rng.normal(size=(16, 16)))
+        shift = e5.mean(0) / 2
+        side = targets.fit_side(shift, e5, (targets.unit(e5 - shift)) @ turn, 0.8)
+        wanted = targets.unit(e5 - shift)
+        self.assertGreater(float((side.target(e5, wanted @ turn) * wanted).sum(1).min()), 0.9999)
+
+
+class Schedule(unittest.TestCase):
+    def test_the_rate_warms_up_and_falls_to_almost_nothing(self) -> None:
+        encoder = model.Encoder(model.Shape(20, 8, 1, 2, 16, 2, 1e-12))
+        made = optimizer.build_optimizer(encoder, {"rate": 1.0, "weight_decay": 0.01, "maps_rate_factor": 2.0})
+        rates = []
+        for step, progress in ((0, 0.0), (9, 0.0), (500, 0.5), (999, 1.0)):
+            optimizer.set_rate(made, step, progress, 10)
+            rates.append([group["lr"] for group in made.param_groups])
+        np.testing.assert_allclose(rates, [[.1, .1, .2], [1, 1, 2], [.5, .5, 1], [.005, .005, .01]])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,118 @@
+"""The training pool: the chunks that prepare.py has finished, as token ids and target vectors."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
+
+import corpus
+import targets
+
+LONG_TOKENS = 512
+
+
+class StudentTokenizer:
+    """The character tokenizer of a model folder, as the server has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tokenizer = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
+
+    def ids(self, texts: list[str], longest: int) -> list[list[int]]:
+        self.tokenizer.enable_truncation(longest)
+        return [e.ids for e in self.tokenizer.encode_batch(texts)]
+
+
+@dataclass
+class Kind:
+    """Texts of one kind: what the sampler hands out are rows of these columns."""
+
+    ids: list[tuple[list[int], ...]] = field(default_factory=list)
+    target: list[np.ndarray] = field(default_factory=list)         # [sides][384] fp16 a row
+    extra: list[Any] = field(default_factory=list)                 # texts, labels
+
+
+class Pool:
+    """All chunks present; call refresh() now and then to take up new ones."""
+
+    def __init__(self, cache: Path, tokenizer: StudentTokenizer, sides: dict[str, targets.Side], longest: int,
+                 seed: int) -> None:
+        self.cache, self.tokenizer, self.sides, self.longest = cache, tokenizer, sides, longest
+        self.kinds = {k: Kind() for k in ("zh", "en", "pair", "label_zh", "label_en", "long_zh", "long_en")}
+        self.seen: set[str] = set()
+        self.rng = random.Random(seed)
+        self.queues: dict[str, list[int]] = {}
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Loads the chunks not yet seen; whether there were any."""
+        new = sorted(p for p in self.cache.glob("[0-9]*.npz") if "partial" not in p.name and p.name not in self.seen)
+        for path in new:
+            self._load(path)
+            self.seen.add(path.name)
+        return bool(new)
+
+    def _target(self, vectors: Any, name: str, lang: str) -> np.ndarray:
+        second = f"{name}.{'bge' if lang == 'zh' else 'minilm'}"
+        return self.sides[lang].target(vectors[f"{name}.e5"], vectors[second] if second in vectors else None)
+
+    def _load(self, path: Path) -> None:
+        chunk = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        vectors = np.load(path)
+        for lang in ("zh", "en"):
+            for name, longest in ((lang, self.longest), (f"long_{lang}", LONG_TOKENS)):
+                ids = self.tokenizer.ids(chunk[name], longest)
+                self._add(name, [ids], [self._target(vectors, name, lang)], chunk[name])
+            pairs = chunk[f"label_{lang}"]
+            ids2 = [self.tokenizer.ids([p[i] for p in pairs], self.longest) for i in (0, 1)]
+            self._add(f"label_{lang}", ids2,
+                      [self._target(vectors, f"label_{lang}_{side}", lang) for side in "ab"], pairs)
+        zh, en = self._target(vectors, "pair_zh", "zh"), self._target(vectors, "pair_en", "en")
+        both = targets.unit(zh + en)
+        texts = chunk["pair"]
+        sides = [self.tokenizer.ids([p[i] for p in texts], self.longest) for i in (0, 1)]
+        self._add("pair", sides, [both, both], texts)
+
+    def _add(self, name: str, ids: list[list[list[int]]], target: list[np.ndarray], extra: list[Any]) -> None:
+        kind = self.kinds[name]
+        kind.ids.extend(zip(*ids))
+        kind.target.extend(np.stack(target, 1).astype(np.float16))
+        kind.extra.extend(extra)
+
+    def add_labelled(self, sets: dict[str, list[corpus.Labelled]]) -> None:
+        """Labelled pairs without target vectors, one kind a source."""
+        for source, pairs in sorted(sets.items()):
+            kind = self.kinds[source] = Kind()
+            kind.ids = list(zip(*(self.tokenizer.ids([getattr(p, side) for p in pairs], self.longest)
+                                  for side in ("a", "b"))))
+            kind.extra = pairs
+
+    def draw(self, name: str, count: int) -> list[int]:
+        """The next rows of a kind, each row once before any comes again."""
+        queue = self.queues.setdefault(name, [])
+        while len(queue) < count:
+            rows = list(range(len(self.kinds[name].ids)))
+            self.rng.shuffle(rows)
+            queue[:0] = rows
+        taken = queue[-count:]
+        del queue[-count:]
+        return taken
+
+    def forget_queues(self) -> None:
+        """Begins every kind's order anew, so that rows added by refresh() come soon."""
+        self.queues.clear()
+
+
+def micro_batches(ids: list[list[int]], tokens: int) -> Iterator[list[int]]:
+    """Rows sorted by length and cut so that padded size stays below `tokens`."""
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or (end + 1 - start) * len(ids[order[end]]) > tokens:
+            yield order[start:end]
+            start = end
