@@ -353,7 +353,7 @@ int main(void)
 {
     Suite *suite = suite_create("encoder approx");
     TCase *t = tcase_create("approximations");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_loop_test(t, an_approximation_is_the_explicit_matrix_of_the_same_kernel, 0,
                         levels_compiled_in() * (int)COUNT(KINDS));
     tcase_add_loop_test(t, a_range_of_queries_gives_the_same_bytes_as_all_of_them, 0,

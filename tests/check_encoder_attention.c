@@ -453,7 +453,7 @@ int main(void)
 {
     Suite *suite = suite_create("encoder attention");
     TCase *t = tcase_create("attention");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_loop_test(t, linear_attention_is_the_explicit_matrix_of_the_same_kernel, 0,
                         levels_compiled_in() * LINEAR_MAPS);
     tcase_add_loop_test(t, softmax_attention_is_the_explicit_matrix, 0, levels_compiled_in() * 3);

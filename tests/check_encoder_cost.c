@@ -153,7 +153,7 @@ int main(void)
 {
     Suite *suite = suite_create("cost");
     TCase *t = tcase_create("cost");
-    tcase_set_timeout(t, 60);
+    check_patience(t, 60);
     tcase_add_loop_test(t, multiply_adds_are_those_of_the_published_table, 0, COUNT(rows));
     tcase_add_test(t, a_layer_counted_by_hand);
     tcase_add_test(t, the_ends_of_a_model_count_too);

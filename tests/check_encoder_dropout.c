@@ -145,7 +145,7 @@ int main(void)
 {
     Suite *suite = suite_create("encoder dropout");
     TCase *t = tcase_create("dropout");
-    tcase_set_timeout(t, 60);
+    check_patience(t, 60);
     tcase_add_loop_test(t, dropout_stands_where_transformers_has_it, 0, (int)COUNT(MODELS));
     tcase_add_test(t, a_mask_keeps_its_mean_and_depends_on_key_and_place_alone);
     tcase_add_test(t, keys_differ_by_seed_copy_and_every_token);

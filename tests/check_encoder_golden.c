@@ -266,7 +266,7 @@ int main(void)
     const int models = (int)COUNT(MODELS);
     Suite *suite = suite_create("encoder golden");
     TCase *t = tcase_create("golden");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_test(t, an_observer_sees_the_embeddings_and_three_stages_of_each_layer);
     tcase_add_loop_test(t, hidden_states_of_every_layer_are_the_reference_s, 0, levels_compiled_in() * models);
     tcase_add_loop_test(t, vectors_of_every_pooling_are_the_reference_s, 0, levels_compiled_in() * models);

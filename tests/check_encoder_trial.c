@@ -54,7 +54,7 @@ int main(void)
 {
     Suite *suite = suite_create("encoder trial");
     TCase *t = tcase_create("golden");
-    tcase_set_timeout(t, 240);
+    check_patience(t, 240);
     tcase_add_loop_test(t, golden_vectors_of_the_shipped_model_are_met, 0,
                         levels_compiled_in() * TRAINED_KINDS);
     suite_add_tcase(suite, t);

@@ -356,7 +356,7 @@ int main(void)
 {
     Suite *suite = suite_create("fidelity");
     TCase *t = tcase_create("fidelity");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_test(t, scores_z_and_errors_are_those_of_a_loop_over_pairs);
     tcase_add_test(t, vectors_are_those_that_the_model_gives_and_repeat);
     tcase_add_test(t, every_kind_but_softmax_itself_errs);

@@ -165,7 +165,7 @@ int main(void)
 {
     Suite *suite = suite_create("precision");
     TCase *t = tcase_create("choice and packed weights");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, auto_takes_only_what_is_close_to_fp32);
     tcase_add_test(t, what_auto_found_is_found_again);

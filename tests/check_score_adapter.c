@@ -194,7 +194,7 @@ int main(void)
 {
     Suite *suite = suite_create("adapter");
     TCase *t = tcase_create("adapter");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_checked_fixture(t, load, NULL);
     tcase_add_loop_test(t, loss_and_gradient_are_those_of_autograd, 0, 2);
     tcase_add_loop_test(t, the_gradient_is_that_of_finite_differences, 0, 2);

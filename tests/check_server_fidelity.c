@@ -133,7 +133,7 @@ int main(void)
 {
     Suite *suite = suite_create("fidelity route");
     TCase *t = tcase_create("fidelity");
-    tcase_set_timeout(t, 60);
+    check_patience(t, 60);
     tcase_add_checked_fixture(t, open_fixture, close_fixture);
     tcase_add_loop_test(t, a_body_gets_its_answer, 0, sizeof rows / sizeof *rows);
     tcase_add_test(t, more_texts_than_a_probe_takes_are_refused);

@@ -211,7 +211,7 @@ int main(void)
 {
     Suite *suite = suite_create("pair_stream");
     TCase *t = tcase_create("pair_stream");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_loop_test(t, lines_score_as_the_same_pairs_do_in_json, 0, sizeof cuts / sizeof *cuts);
     tcase_add_loop_test(t, a_bad_line_is_one_error_and_the_rest_goes_on, 0, sizeof rows / sizeof *rows);
     tcase_add_test(t, a_line_over_the_limit_is_dropped_as_it_comes);

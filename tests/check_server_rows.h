@@ -22,7 +22,7 @@ static inline void row_check(const body_row *r)
 static inline TCase *rows_case(const char *name)
 {
     TCase *t = tcase_create(name);
-    tcase_set_timeout(t, 60);
+    check_patience(t, 60);
     return t;
 }
 

@@ -439,8 +439,8 @@ int main(void)
 {
     Suite *suite = suite_create("trust");
     TCase *t = tcase_create("routes"), *files = tcase_create("files");
-    tcase_set_timeout(t, 120);
-    tcase_set_timeout(files, 120);
+    check_patience(t, 120);
+    check_patience(files, 120);
     tcase_add_checked_fixture(t, open_fixture, close_fixture);
     tcase_add_test(t, a_calibration_is_made_and_adds_probabilities_in_the_shape_of_the_scores);
     tcase_add_test(t, a_prior_moves_the_odds_by_its_own);

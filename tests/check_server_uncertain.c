@@ -247,7 +247,7 @@ int main(void)
 {
     Suite *suite = suite_create("uncertain");
     TCase *t = tcase_create("uncertain");
-    tcase_set_timeout(t, 60);
+    check_patience(t, 60);
     tcase_add_checked_fixture(t, open_fixture, close_fixture);
     tcase_add_test(t, with_dropout_zero_the_copies_are_the_plain_vectors);
     tcase_add_test(t, a_request_repeats_by_its_seed_and_a_text_by_itself);

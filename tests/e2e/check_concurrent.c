@@ -306,7 +306,7 @@ int main(int argc, char **argv)
     make_texts();
     Suite *suite = suite_create("many clients");
     TCase *t = tcase_create("many clients");
-    tcase_set_timeout(t, 240);
+    check_patience(t, 240);
     tcase_add_loop_test(t, vectors_are_equal_to_the_bit_alone_in_company_and_at_any_thread_count, 0, 2);
     tcase_add_test(t, vectors_do_not_depend_on_their_place_in_a_request);
     tcase_add_test(t, clients_that_leave_or_sleep_disturb_nobody);

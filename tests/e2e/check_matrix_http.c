@@ -347,8 +347,8 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("malformed HTTP");
     TCase *t = tcase_create("rows"), *k = tcase_create("keys");
-    tcase_set_timeout(t, 120);
-    tcase_set_timeout(k, 120);
+    check_patience(t, 120);
+    check_patience(k, 120);
     tcase_add_unchecked_fixture(t, start, stop);
     tcase_add_loop_test(t, a_row_is_answered_as_the_table_says, 0, ROWS);
     tcase_add_test(t, a_declared_body_over_the_limit_is_refused_before_it_comes);

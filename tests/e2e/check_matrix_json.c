@@ -279,7 +279,7 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("malformed JSON");
     TCase *t = tcase_create("rows");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_unchecked_fixture(t, start, stop);
     tcase_add_loop_test(t, a_row_is_answered_as_the_table_says, 0, ROWS);
     tcase_add_test(t, a_hundred_thousand_brackets_are_too_deep);

@@ -464,8 +464,8 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("load");
     TCase *t = tcase_create("one server"), *own = tcase_create("servers of their own");
-    tcase_set_timeout(t, 240);
-    tcase_set_timeout(own, 240);
+    check_patience(t, 240);
+    check_patience(own, 240);
     tcase_add_unchecked_fixture(t, start, stop);
     tcase_add_test(t, a_request_that_finds_the_queue_full_is_refused_whole);
     tcase_add_test(t, a_deadline_that_passes_in_the_queue_is_504);

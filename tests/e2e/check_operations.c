@@ -535,7 +535,7 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("operations");
     TCase *t = tcase_create("operations");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_unchecked_fixture(t, make_keys_file, remove_keys_file);
     tcase_add_test(t, every_series_is_there_at_zero_before_the_first_request);
     tcase_add_test(t, packing_efficiency_is_what_padding_would_have_wasted);

@@ -289,7 +289,7 @@ int main(int argc, char **argv)
         read_page(pages.gl_pathv[page], texts[page]);
     Suite *suite = suite_create("pages");
     TCase *t = tcase_create("pages");
-    tcase_set_timeout(t, 120);
+    check_patience(t, 120);
     tcase_add_unchecked_fixture(t, start, stop);
     tcase_add_test(t, enough_examples_were_found);
     tcase_add_loop_test(t, an_example_answers_as_it_says, 0, example_count);

@@ -267,7 +267,7 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("stream");
     TCase *t = tcase_create("stream");
-    tcase_set_timeout(t, 300);
+    check_patience(t, 300);
     tcase_add_test(t, two_hundred_thousand_lines_need_constant_memory);
     tcase_add_test(t, a_client_is_read_no_faster_than_scores_come);
     tcase_add_test(t, chunks_cut_lines_anywhere);

@@ -254,7 +254,7 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("tls");
     TCase *t = tcase_create("tls");
-    tcase_set_timeout(t, 300);
+    check_patience(t, 300);
     tcase_add_unchecked_fixture(t, start, stop);
     tcase_add_test(t, the_certificate_of_the_file_is_presented);
     tcase_add_test(t, only_tls_1_2_and_1_3_are_spoken);
