@@ -234,7 +234,7 @@ END_TEST
 
 static void start(void)
 {
-    static const char *const options[] = { "--threads", "1", "--max-queue-tokens", "4000", "--timeout", "120",
+    static const char *const options[] = { "--threads", "1", "--max-queue-tokens", "4000", "--timeout", "600",
                                            "--header-timeout", "60", NULL };
     server = e2e_start(options);
 }
@@ -261,7 +261,7 @@ static bool refuses_connections(const e2e_server *s)
 
 START_TEST(a_drain_finishes_what_is_in_flight_and_refuses_strangers)
 {
-    static const char *const options[] = { "--threads", "1", "--timeout", "120", "--drain", "120", NULL };
+    static const char *const options[] = { "--threads", "1", "--timeout", "600", "--drain", "600", NULL };
     enum { CLIENTS = 4 };
     raw_client clients[CLIENTS], idle;
     e2e_server s = e2e_start(options);
@@ -323,7 +323,7 @@ END_TEST
 /* No time to finish: everybody gets an answer all the same. */
 START_TEST(a_drain_without_time_answers_503)
 {
-    static const char *const options[] = { "--threads", "1", "--timeout", "120", "--drain", "0", NULL };
+    static const char *const options[] = { "--threads", "1", "--timeout", "600", "--drain", "0", NULL };
     e2e_server s = e2e_start(options);
     raw_client first = begin_long(&s), second = begin_long(&s);
     ck_assert(reaches(&s, "rosim_queue_tokens", 2000));
