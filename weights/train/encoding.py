@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import autocast
 import evaluate
 import model
 import pool
@@ -14,12 +15,12 @@ import pool
 
 def encode(encoder: model.Encoder, ids: list[list[int]], linear: bool,
            table: torch.Tensor | None = None) -> torch.Tensor:
-    """One padded batch through the encoder, in bf16 where autocast allows it."""
+    """One padded batch through the encoder, in bf16 where the device has it."""
     device = encoder.words.device
     longest = max(map(len, ids))
     tokens = torch.tensor([row + [0] * (longest - len(row)) for row in ids], device=device)
     mask = torch.tensor([[True] * len(row) + [False] * (longest - len(row)) for row in ids], device=device)
-    with torch.autocast(device.type, torch.bfloat16):
+    with autocast.autocast(device):
         out: torch.Tensor = encoder(tokens, mask, linear, table)
     return out
 

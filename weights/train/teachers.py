@@ -20,6 +20,8 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel
 
+import autocast
+
 BLOCK = 32                # weights of one 4-bit block
 BLOCK_BYTES = 2 + BLOCK // 2
 E5_MAX_TOKENS = 512
@@ -146,7 +148,7 @@ class Teacher:
         longest = max(map(len, ids))
         tokens = torch.tensor([row + [0] * (longest - len(row)) for row in ids], device=device)
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids], device=device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast.autocast(device):
             hidden = self.model(input_ids=tokens, attention_mask=mask).last_hidden_state.float()
         if self.pooling == "cls":
             pooled = hidden[:, 0]
