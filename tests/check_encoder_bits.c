@@ -182,7 +182,7 @@ int main(void)
 {
     Suite *suite = suite_create("encoder bits");
     TCase *t = tcase_create("bits");
-    check_patience(t, 600);
+    check_patience(t, 120);
     tcase_add_loop_test(t, a_vector_has_the_same_bytes_in_any_batch_order_and_thread_count, 0,
                         levels_compiled_in() * PRECISIONS * (int)COUNT(MODELS) * ATTENTION_KINDS);
     tcase_add_test(t, the_formula_for_scratch_memory_is_what_is_taken);

@@ -403,7 +403,7 @@ int main(void)
 {
     Suite *suite = suite_create("diagnosis");
     TCase *t = tcase_create("diagnosis");
-    check_patience(t, 900);
+    check_patience(t, 180);
     tcase_add_loop_test(t, a_healthy_model_raises_no_flag, 0, SANITIZED ? 1 : 4);
     tcase_add_test(t, scores_of_zero_are_entropy_one);
     tcase_add_loop_test(t, a_broken_copy_is_named_by_its_statistics, 0, SANITIZED ? 2 : SEEN);

@@ -126,7 +126,7 @@ int main(void)
 {
     Suite *suite = suite_create("drift");
     TCase *t = tcase_create("drift");
-    check_patience(t, 300);
+    check_patience(t, 120);
     tcase_add_test(t, the_same_source_stays_within_the_null_95_times_of_100);
     tcase_add_test(t, another_source_is_flagged_and_more_of_it_sooner);
     tcase_add_test(t, a_window_forgets_its_oldest_bucket);

@@ -339,7 +339,7 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("reload");
     TCase *t = tcase_create("reload");
-    check_patience(t, 600);
+    check_patience(t, 120);
     tcase_add_unchecked_fixture(t, start, stop);
     tcase_add_test(t, a_hundred_reloads_under_load_lose_nothing_and_mix_nothing);
     tcase_add_test(t, the_api_document_tells_the_limits_of_the_models_that_serve_now);

@@ -161,7 +161,7 @@ int main(int argc, char **argv)
     e2e_init(argv[0]);
     Suite *suite = suite_create("state");
     TCase *t = tcase_create("state");
-    check_patience(t, 900);
+    check_patience(t, 180);
     tcase_add_unchecked_fixture(t, make_directory, remove_directory);
     tcase_add_test(t, an_imported_head_serves_after_sighup);
     tcase_add_test(t, killed_at_any_moment_nothing_stored_is_lost_or_half_written);
