@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh VARIANT TEST... - runs test programs one after the other, adds up libcheck's summary lines, and closes with
-# `N passed, N failed`. A program that ends without a summary line (a crash) counts as one failure.
+# `N passed, N failed`. A program that ends without a summary line (a crash) counts as one failure. What failed is said
+# twice, where it happened and, in lines that begin with FAILED, before the end: a log is read from there.
 set -u
 variant=$1
 shift
@@ -13,7 +14,13 @@ if [ "$variant" = asan ]; then patience=600; else patience=120; fi
 CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-$patience}
 export CK_DEFAULT_TIMEOUT
 
-passed=0 failed=0
+# The lines of a program's output that say what went wrong, under its name.
+reasons() {
+    printf '%s\n' "$output" | grep -E ':[FE]:|ERROR: |WARNING: ThreadSanitizer|SUMMARY: |runtime error: ' |
+        sed "s|^|FAILED ${program##*/}: |"
+}
+
+passed=0 failed=0 recap=
 for program in "$@"; do
     begun=$(date +%s)
     output=$("$program" 2>&1)
@@ -22,17 +29,25 @@ for program in "$@"; do
     line=$(printf '%s\n' "$output" | grep -E '^[0-9]+%: Checks: ' | tail -n 1)
     if [ -z "$line" ]; then
         printf '%s\n%s: no summary, exit status %s\n' "$output" "$program" "$status"
+        recap="$recap$(reasons)
+FAILED ${program##*/}: no summary, exit status $status
+"
         failed=$((failed + 1))
         continue
     fi
     checks=$(printf '%s' "$line" | sed 's/.*Checks: \([0-9]*\).*/\1/')
     bad=$(($(printf '%s' "$line" | sed 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 + \2/')))
     if [ "$bad" -eq 0 ] && [ "$status" -ne 0 ]; then bad=1; fi
-    [ "$bad" -ne 0 ] && printf '%s\n' "$output"
+    if [ "$bad" -ne 0 ]; then
+        printf '%s\n' "$output"
+        recap="$recap$(reasons)
+FAILED ${program##*/}: $line, exit status $status
+"
+    fi
     printf '%-44s %s\n' "${program##*/}" "$line"
     [ "$seconds" -ge 10 ] && printf '%-44s %s s\n' '' "$seconds"
     passed=$((passed + checks - bad))
     failed=$((failed + bad))
 done
-printf '%d passed, %d failed\n' "$passed" "$failed"
+printf '%s%d passed, %d failed\n' "$recap" "$passed" "$failed"
 [ "$failed" -eq 0 ]
