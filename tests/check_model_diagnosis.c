@@ -324,15 +324,20 @@ static void expect_flag(const diagnosis *d, const breakage *b)
     ck_assert_msg(causes == 1, "%zu causes:%s", causes, all_flags(d, text, sizeof text));
 }
 
+/* No vectors to agree with, so no repairs are tried. What else was to change in config.json takes the name's place. */
+static void leave_golden_out(copy *c)
+{
+    c->to = c->from ? "\"attn_scale\": \"none\"" : "\"unused\": 0";
+    c->from = "\"golden\": \"golden.json\"";
+}
+
 static void break_and_look(const breakage *b, bool golden)
 {
     copy c;
     copy_begin(&c);
     b->make(&c, b);
-    if (!golden) {
-        c.to = c.from ? "\"attn_scale\": \"none\"" : "\"unused\": 0";
-        c.from = "\"golden\": \"golden.json\"";
-    }
+    if (!golden)
+        leave_golden_out(&c);
     copy_write(&c);
     diagnosis *d = examine(c.directory, "f32");
     expect_flag(d, b);
@@ -377,7 +382,8 @@ START_TEST(a_healthy_model_raises_no_flag)
 }
 END_TEST
 
-/* A table is told nothing of n: entropies of known distributions need a model that makes them. Zero queries do. */
+/* A table is told nothing of n: entropies of known distributions need a model that makes them. Zero queries do. The
+ * model has no golden vectors: to try every repair in vain takes a sanitizer a quarter of an hour. */
 START_TEST(scores_of_zero_are_entropy_one)
 {
     copy c;
@@ -386,6 +392,7 @@ START_TEST(scores_of_zero_are_entropy_one)
     copy_begin(&c);
     zero(&c, &b);
     zero(&c, &bias);
+    leave_golden_out(&c);
     copy_write(&c);
     diagnosis *d = examine(c.directory, "f32");
     ck_assert_double_eq_tol(d->layers[0].entropy_least, 1, 1e-6);

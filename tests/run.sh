@@ -14,10 +14,16 @@ if [ "$variant" = asan ]; then patience=600; else patience=120; fi
 CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-$patience}
 export CK_DEFAULT_TIMEOUT
 
-# The lines of a program's output that say what went wrong, under its name.
-reasons() {
-    printf '%s\n' "$output" | grep -E ':[FE]:|ERROR: |WARNING: ThreadSanitizer|SUMMARY: |runtime error: ' |
-        sed "s|^|FAILED ${program##*/}: |"
+# Shows the program's output, and keeps its lines that say what went wrong for the end.
+failure() {
+    name=${program##*/} summary=$1
+    printf '%s\n' "$output"
+    recap="$recap$(
+        printf '%s\n' "$output" | grep -E ':[FE]:|ERROR: |WARNING: ThreadSanitizer|SUMMARY: |runtime error: ' |
+            sed "s|^|FAILED $name: |"
+        printf 'FAILED %s: %s, exit status %s' "$name" "$summary" "$status"
+    )
+"
 }
 
 passed=0 failed=0 recap=
@@ -28,22 +34,14 @@ for program in "$@"; do
     seconds=$(($(date +%s) - begun))
     line=$(printf '%s\n' "$output" | grep -E '^[0-9]+%: Checks: ' | tail -n 1)
     if [ -z "$line" ]; then
-        printf '%s\n%s: no summary, exit status %s\n' "$output" "$program" "$status"
-        recap="$recap$(reasons)
-FAILED ${program##*/}: no summary, exit status $status
-"
+        failure 'no summary'
         failed=$((failed + 1))
         continue
     fi
     checks=$(printf '%s' "$line" | sed 's/.*Checks: \([0-9]*\).*/\1/')
     bad=$(($(printf '%s' "$line" | sed 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 + \2/')))
     if [ "$bad" -eq 0 ] && [ "$status" -ne 0 ]; then bad=1; fi
-    if [ "$bad" -ne 0 ]; then
-        printf '%s\n' "$output"
-        recap="$recap$(reasons)
-FAILED ${program##*/}: $line, exit status $status
-"
-    fi
+    if [ "$bad" -ne 0 ]; then failure "$line"; fi
     printf '%-44s %s\n' "${program##*/}" "$line"
     [ "$seconds" -ge 10 ] && printf '%-44s %s s\n' '' "$seconds"
     passed=$((passed + checks - bad))
