@@ -140,7 +140,7 @@ tests: all $(CHECKS) $(E2E)
 
 built: all $(CHECKS) $(E2E)                     # compiles every test, and runs none
 
-check: $(CHECKS)                                ## unit tests (VARIANT=asan and VARIANT=tsan run the same ones)
+check: $(CHECKS)                                ## unit tests (VARIANT=asan: the same; VARIANT=tsan: those with threads)
 	@tests/run.sh $(VARIANT) $(CHECKS)
 
 asan:                                           ## unit tests under address and undefined-behaviour sanitizers

@@ -383,7 +383,7 @@ START_TEST(a_healthy_model_raises_no_flag)
 END_TEST
 
 /* A table is told nothing of n: entropies of known distributions need a model that makes them. Zero queries do. The
- * model has no golden vectors: to try every repair in vain takes a sanitizer a quarter of an hour. */
+ * model has no golden vectors: to try every repair in vain takes a sanitizer minutes. */
 START_TEST(scores_of_zero_are_entropy_one)
 {
     copy c;

@@ -15,9 +15,7 @@
 
 enum { TEXTS_MAX = 1024, TOKENS_MAX = 12 * TEXTS_MAX, QUEUE_TOKENS = 1 << 16, THREADS = 8, JOBS_EACH = 12,
        BATCH_TOKENS = 128, JOB_TEXTS_MAX = 40, LONGEST = 60,
-       LONG_TOKENS = SANITIZED ? 2048 : 8192 };    /* of quadratic cost: a quarter still takes a sanitizer a second */
-
-static const int64_t FAR_NS = CHECK_PATIENCE * 60000000000;    /* a deadline that no test reaches */
+       LONG_TOKENS = SANITIZED ? 2048 : 8192 };    /* attention costs its square, and a sanitizer ten times that */
 
 static const char *const PATHS[] = { "tests/golden/encoder/roformer", "tests/golden/encoder/roformer_linear" };
 
@@ -113,8 +111,8 @@ static request *make_request(const fixture *f, size_t which, size_t texts, size_
     }
     (void)sem_init(&r->ended, 0, 0);
     r->job = (job){ .model = f->models[which], .attention = model_default_attention(f->models[which]), .ids = r->ids,
-                    .starts = r->starts, .texts = texts, .vectors = r->vectors, .deadline_ns = clock_now_ns() + FAR_NS,
-                    .done = request_done, .context = r };
+                    .starts = r->starts, .texts = texts, .vectors = r->vectors,
+                    .deadline_ns = clock_now_ns() + CHECK_FAR_NS, .done = request_done, .context = r };
     return r;
 }
 
@@ -385,7 +383,7 @@ START_TEST(small_jobs_pass_a_big_one_which_still_gets_done)
     sem_t gate;
     request *held = close_gate(&f, &gate);
     request *big = make_request(&f, 0, TEXTS_MAX, 12, 5), *small[4];
-    big->job.deadline_ns = clock_now_ns() + FAR_NS;
+    big->job.deadline_ns = clock_now_ns() + CHECK_FAR_NS;
     submit(&f, big);
     for (uint32_t i = 0; i < 4; i++) {
         small[i] = make_request(&f, 0, 1, 10, i);
@@ -475,7 +473,7 @@ START_TEST(among_equal_jobs_the_earlier_deadline_goes_first)
     int64_t now = clock_now_ns();
     for (uint32_t i = 0; i < 6; i++) {    /* each fills a batch of its own: 100 of 128 tokens */
         jobs[i] = make_request(&f, 0, 100, 1, i);
-        jobs[i]->job.deadline_ns = now + FAR_NS - (int64_t)i * 1000000000;
+        jobs[i]->job.deadline_ns = now + CHECK_FAR_NS - (int64_t)i * 1000000000;
         submit(&f, jobs[i]);
     }
     open_gate(held, &gate);

@@ -6,6 +6,7 @@
 #define ROSIM_CHECK_SUPPORT_H
 
 #include <check.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #undef fail    /* libcheck's old macro hides base.h's function */
@@ -25,6 +26,9 @@ enum { SANITIZED = 0 };
 
 /* How many times as long a test waits in this build. */
 enum { CHECK_PATIENCE = SANITIZED ? 5 : 1 };
+
+/* From now to a deadline that no test reaches. */
+#define CHECK_FAR_NS (CHECK_PATIENCE * INT64_C(60000000000))
 
 /* Gives each test of a case so many seconds, times CHECK_PATIENCE. */
 static inline void check_patience(TCase *t, int seconds)
