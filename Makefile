@@ -66,7 +66,7 @@ room_of = $(word 2,$(subst _, ,$(notdir $(1))))
 
 # What runs on one thread cannot race.
 LEFT_OUT_tsan = check_encoder_approx check_encoder_attention check_encoder_config check_encoder_cost \
-                check_encoder_dropout check_encoder_golden check_encoder_trial check_kernels_dense \
+                check_encoder_dropout check_encoder_golden check_encoder_default check_kernels_dense \
                 check_kernels_math check_kernels_peak check_model_diagnosis check_model_precision check_score_% \
                 check_text_% check_weights_%
 CHECKS = $(filter-out $(addprefix $(BUILD)/tests/,$(LEFT_OUT_$(VARIANT))), \

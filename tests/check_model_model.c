@@ -71,6 +71,34 @@ START_TEST(a_paraphrase_is_nearer_than_another_topic_in_both_attentions)
 }
 END_TEST
 
+/* The published similarities of RoFormer-Sim-FT (kexue 8541) as an order: a text, the same in other words, and with
+ * another meaning by one word. A sixth is not reached: to this model "a red car please" in quite other words is further
+ * from "recommend me a red car" than the same sentence with a black one; `make eval` counts it. */
+static const struct { const char *text, *same, *other; } PUBLISHED[] = {
+    { "今天天气不错", "今天天气很好", "今天天气不好" },
+    { "我喜欢北京", "我很喜欢北京", "我不喜欢北京" },
+    { "电影不错", "电影很好", "电影不好" },
+    { "红色的苹果", "红苹果", "绿色的苹果" },
+    { "给我推荐一款红色的车", "推荐一辆红车", "给我推荐一款黑色的车" },
+};
+
+/* _i: a row of PUBLISHED and an attention */
+START_TEST(negation_and_colour_are_further_than_a_paraphrase)
+{
+    attention_kind kind = (attention_kind)(_i % (ATTENTION_LINEAR + 1));
+    size_t row = (size_t)_i / (ATTENTION_LINEAR + 1);
+    fixture f = open_fixture(DEFAULT_MODEL, 1);
+    float text[384], same[384], other[384];
+    encode_text(&f, PUBLISHED[row].text, kind, text);
+    encode_text(&f, PUBLISHED[row].same, kind, same);
+    encode_text(&f, PUBLISHED[row].other, kind, other);
+    float near = similarity_score(METRIC_COSINE, text, same, 384);
+    float far = similarity_score(METRIC_COSINE, text, other, 384);
+    ck_assert_msg(near > far, "%s, %s: %.4f, %.4f", attention_name(kind), PUBLISHED[row].text, near, far);
+    close_fixture(&f);
+}
+END_TEST
+
 /* Where the two meet depends on the machine; that a request follows it does not. */
 START_TEST(auto_attention_is_the_faster_kind_of_those_trained)
 {
@@ -211,6 +239,8 @@ int main(void)
     TCase *t = tcase_create("model");
     tcase_add_test(t, the_default_model_passes_its_golden_vectors);
     tcase_add_test(t, a_paraphrase_is_nearer_than_another_topic_in_both_attentions);
+    tcase_add_loop_test(t, negation_and_colour_are_further_than_a_paraphrase, 0,
+                        sizeof PUBLISHED / sizeof *PUBLISHED * (ATTENTION_LINEAR + 1));
     tcase_add_test(t, auto_attention_is_the_faster_kind_of_those_trained);
     tcase_add_loop_test(t, a_golden_file_that_differs_is_named, 0, sizeof BAD_GOLDEN / sizeof *BAD_GOLDEN);
     tcase_add_test(t, a_missing_golden_file_is_an_error);

@@ -214,7 +214,7 @@ static void compare_json(const example *e, const char *answer)
     bool good = value && json_matches(pattern, value);
     cJSON_Delete(pattern);
     cJSON_Delete(value);
-    ck_assert_msg(good, "%s:%d: want\n%.*sgot\n%s", e->page, e->line, (int)e->expected.length, e->expected.data,
+    ck_assert_msg(good, "%s:%d: want\n%.*sgot\n%.3000s", e->page, e->line, (int)e->expected.length, e->expected.data,
                   answer);
 }
 
@@ -236,7 +236,7 @@ static void compare_text(const example *e, const char *answer)
     char wanted[1024];
     while (take_line(&rest, &line)) {
         (void)snprintf(wanted, sizeof wanted, "%.*s", (int)line.length, line.data);
-        ck_assert_msg(has_line(answer, wanted), "%s:%d: no line `%s` in\n%s", e->page, e->line, wanted, answer);
+        ck_assert_msg(has_line(answer, wanted), "%s:%d: no line `%s` in\n%.3000s", e->page, e->line, wanted, answer);
     }
 }
 

@@ -80,9 +80,11 @@ class Pool:
 
     def _add(self, name: str, ids: list[list[list[int]]], target: list[np.ndarray], extra: list[Any]) -> None:
         kind = self.kinds[name]
-        kind.ids.extend(zip(*ids))
-        kind.target.extend(np.stack(target, 1).astype(np.float16))
-        kind.extra.extend(extra)
+        longest = LONG_TOKENS if name.startswith("long") else self.longest - 1
+        kept = [i for i, row in enumerate(zip(*ids)) if max(map(len, row)) <= longest]
+        kind.ids.extend(tuple(side[i] for side in ids) for i in kept)
+        kind.target.extend(np.stack(target, 1).astype(np.float16)[kept])
+        kind.extra.extend(extra[i] for i in kept)
 
     def add_labelled(self, sets: dict[str, list[corpus.Labelled]]) -> None:
         """Labelled pairs without target vectors, one kind a source."""

@@ -1,4 +1,4 @@
-/* check_encoder_trial.c - the shipped model against its golden vectors, which another program
+/* check_encoder_default.c - the shipped model against its golden vectors, which another program
  * computed in float64 from the stored weights. */
 #include "tests/check_encoder_support.h"
 
@@ -52,7 +52,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("encoder trial");
+    Suite *suite = suite_create("encoder default");
     TCase *t = tcase_create("golden");
     check_patience(t, 240);
     tcase_add_loop_test(t, golden_vectors_of_the_shipped_model_are_met, 0,
