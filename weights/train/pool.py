@@ -65,22 +65,24 @@ class Pool:
         chunk = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         vectors = np.load(path)
         for lang in ("zh", "en"):
-            for name, longest in ((lang, self.longest), (f"long_{lang}", LONG_TOKENS)):
-                ids = self.tokenizer.ids(chunk[name], longest)
-                self._add(name, [ids], [self._target(vectors, name, lang)], chunk[name])
+            for name, cut, longest in ((lang, self.longest, self.longest - 1),
+                                       (f"long_{lang}", LONG_TOKENS, LONG_TOKENS)):    # where the teachers cut too
+                ids = self.tokenizer.ids(chunk[name], cut)
+                self._add(name, [ids], [self._target(vectors, name, lang)], chunk[name], longest)
             pairs = chunk[f"label_{lang}"]
             ids2 = [self.tokenizer.ids([p[i] for p in pairs], self.longest) for i in (0, 1)]
             self._add(f"label_{lang}", ids2,
-                      [self._target(vectors, f"label_{lang}_{side}", lang) for side in "ab"], pairs)
+                      [self._target(vectors, f"label_{lang}_{side}", lang) for side in "ab"], pairs, self.longest - 1)
         zh, en = self._target(vectors, "pair_zh", "zh"), self._target(vectors, "pair_en", "en")
         both = targets.unit(zh + en)
         texts = chunk["pair"]
         sides = [self.tokenizer.ids([p[i] for p in texts], self.longest) for i in (0, 1)]
-        self._add("pair", sides, [both, both], texts)
+        self._add("pair", sides, [both, both], texts, self.longest - 1)
 
-    def _add(self, name: str, ids: list[list[list[int]]], target: list[np.ndarray], extra: list[Any]) -> None:
+    def _add(self, name: str, ids: list[list[list[int]]], target: list[np.ndarray], extra: list[Any],
+             longest: int) -> None:
+        """Takes the rows of at most `longest` tokens a side: a target belongs to the whole text, not to a cut one."""
         kind = self.kinds[name]
-        longest = LONG_TOKENS if name.startswith("long") else self.longest - 1
         kept = [i for i, row in enumerate(zip(*ids)) if max(map(len, row)) <= longest]
         kind.ids.extend(tuple(side[i] for side in ids) for i in kept)
         kind.target.extend(np.stack(target, 1).astype(np.float16)[kept])
