@@ -120,6 +120,13 @@ class Data(unittest.TestCase):
             for _ in range(20):
                 self.assertNotEqual(negatives.harmful(text, lang, rng), text)
 
+    def test_nearest_rows_are_those_of_a_full_sort(self) -> None:
+        vectors = targets.unit(np.random.default_rng(2).normal(size=(50, 6)))
+        score = vectors @ vectors.T - 3 * np.eye(50)
+        found = pool.nearest(vectors, 4, block=16)
+        self.assertEqual([set(row) for row in found.tolist()],
+                         [set(row) for row in np.argsort(score, axis=1)[:, -4:].tolist()])
+
     def test_ranks_are_those_of_spearman(self) -> None:
         rng = np.random.default_rng(1)
         a, b = rng.integers(0, 9, 200).astype(float), rng.normal(size=200)

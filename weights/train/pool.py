@@ -15,6 +15,7 @@ import corpus
 import targets
 
 LONG_TOKENS = 512
+NEIGHBOURS = 8            # of a text, among which its companion in a batch is chosen
 
 
 class StudentTokenizer:
@@ -47,6 +48,7 @@ class Pool:
         self.seen: set[str] = set()
         self.rng = random.Random(seed)
         self.queues: dict[str, list[int]] = {}
+        self.near: dict[str, np.ndarray] = {}
         self.refresh()
 
     def refresh(self) -> bool:
@@ -55,6 +57,8 @@ class Pool:
         for path in new:
             self._load(path)
             self.seen.add(path.name)
+        if new:
+            self.near.clear()
         return bool(new)
 
     def _target(self, vectors: Any, name: str, lang: str) -> np.ndarray:
@@ -107,9 +111,30 @@ class Pool:
         del queue[-count:]
         return taken
 
+    def draw_neighbours(self, name: str, count: int) -> list[int]:
+        """As draw(), but every second row is a near neighbour of the one before it, by their targets: a batch of
+        strangers does not teach which of two similar texts is the more similar."""
+        if name not in self.near:
+            self.near[name] = nearest(np.stack([row[0] for row in self.kinds[name].target]), NEIGHBOURS)
+        out: list[int] = []
+        for row in self.draw(name, (count + 1) // 2):
+            out += [row, int(self.rng.choice(self.near[name][row]))]
+        return list(dict.fromkeys(out))[:count]
+
     def forget_queues(self) -> None:
         """Begins every kind's order anew, so that rows added by refresh() come soon."""
         self.queues.clear()
+
+
+def nearest(vectors: np.ndarray, count: int, block: int = 2048) -> np.ndarray:
+    """Of each row of [n][D] unit vectors the `count` rows of the largest dot product, itself left out, in no order."""
+    whole = vectors.astype(np.float32)
+    out = np.empty((len(whole), count), np.int32)
+    for start in range(0, len(whole), block):
+        score = whole[start:start + block] @ whole.T
+        score[np.arange(len(score)), np.arange(start, start + len(score))] = -2
+        out[start:start + block] = np.argpartition(score, -count, axis=1)[:, -count:]
+    return out
 
 
 def micro_batches(ids: list[list[int]], tokens: int) -> Iterator[list[int]]:

@@ -8,6 +8,7 @@
 #   VENV     a Python environment with requirements.txt; without it one is made in weights/cache/train/.venv
 #   CONFIG   the model's configuration [weights/train/configs/default.toml]
 #   MINUTES  wall-clock time of the training's schedule [180]
+#   AGAIN    not empty: a finished training goes on from its checkpoint with a new schedule
 #   OUT      folder that the exported model goes to [weights/cache/train/model]
 #   STORAGE  f32, f16 or int8 [int8]
 set -eu
@@ -51,7 +52,7 @@ teachers() {
 }
 
 prepare() { python requirements $here/prepare.py --config "$config"; }
-train() { python requirements $here/train.py --config "$config" --minutes "${MINUTES:-180}"; }
+train() { python requirements $here/train.py --config "$config" --minutes "${MINUTES:-180}" ${AGAIN:+--again}; }
 export_model() { python requirements $here/export.py "$out" --config "$config" --storage "${STORAGE:-int8}"; }
 
 mkdir -p "$cache"

@@ -112,7 +112,7 @@ class Trainer:
         return plan
 
     def _monolingual(self, batch: Batch, kind: str, count: int, lang: str, relation: float) -> list[Any]:
-        rows = self.pool.draw(kind, count)
+        rows = self.pool.draw_neighbours(kind, count) if relation else self.pool.draw(kind, count)
         items = self.pool.kinds[kind]
         at = batch.add([items.ids[r][0] for r in rows])
         target = self.tensor([items.target[r][0] for r in rows])
@@ -187,12 +187,20 @@ class Trainer:
         return loss
 
     def _distilled_pairs(self, batch: Batch, lang: str, count: int) -> list[Any]:
-        """Both sides of labelled pairs towards their targets; fewer of them once the labels themselves count."""
+        """Both sides of labelled pairs towards their targets, and the pairs' order: by the cosine of the targets, which
+        the label moves up or down. Fewer of them once the labels alone count."""
         o, items = self.options, self.pool.kinds[f"label_{lang}"]
         rows = self.pool.draw(f"label_{lang}", round(count * (1 - o["label_swap"] * self._label_strength())))
-        at = batch.add([items.ids[r][side] for side in (0, 1) for r in rows])
-        target = self.tensor([items.target[r][side] for side in (0, 1) for r in rows])
-        return [(f"lab {lang}", o["cosine"], lambda out: losses.cosine_loss(out[at], target))]
+        a, b = (batch.add([items.ids[r][side] for r in rows]) for side in (0, 1))
+        target_a, target_b = (self.tensor([items.target[r][side] for r in rows]) for side in (0, 1))
+        label = torch.tensor([float(items.extra[r][2]) for r in rows], device=self.device)
+        order = (target_a * target_b).sum(-1) + o["order_label"] * (label - 0.5)
+
+        def cosine(out: Tensor) -> Tensor:
+            return (losses.cosine_loss(out[a], target_a) + losses.cosine_loss(out[b], target_b)) / 2
+
+        return [(f"lab {lang}", o["cosine_labelled"], cosine),
+                (f"order {lang}", o["order"], lambda out: losses.cosent((out[a] * out[b]).sum(-1), order))]
 
     def _label_strength(self) -> float:
         return ramp(self.progress, self.options["label_start"], self.options["label_full"])
@@ -303,6 +311,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "default.toml")
     parser.add_argument("--minutes", type=float, required=True, help="wall-clock time up to the end of the schedule")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--again", action="store_true", help="a finished run goes on with a new schedule")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     config = settings.load(args.config)
@@ -310,6 +319,8 @@ def main() -> None:
     checkpoint = config.cache / "checkpoint.pt"
     if checkpoint.exists():
         trainer.resume(checkpoint)
+    if args.again and trainer.progress >= 1:
+        trainer.progress = 0.0
     log = Log(config.cache / "log.jsonl")
     log.write(begin=time.strftime("%H:%M:%S"), step=trainer.step, progress=round(trainer.progress, 3),
               minutes=args.minutes, chunks=len(trainer.pool.seen))
