@@ -29,6 +29,7 @@ import negatives  # noqa: E402
 import optimizer  # noqa: E402
 import pool  # noqa: E402
 import targets  # noqa: E402
+import templates  # noqa: E402
 
 ROSIM = os.environ.get("ROSIM", str(ROOT / "build/release/rosim"))
 CORPUS = Path(os.environ.get("CORPUS", ROOT / "../shared/data/corpus"))
@@ -119,6 +120,23 @@ class Data(unittest.TestCase):
         for text, lang in (("我喜欢北京", "zh"), ("The man is not playing with 3 dogs", "en")):
             for _ in range(20):
                 self.assertNotEqual(negatives.harmful(text, lang, rng), text)
+
+    def test_triples_are_three_texts_of_which_none_is_the_published_ones(self) -> None:
+        rng = random.Random(1)
+        published = {corpus.comparison_key(text) for triple in evaluate.PUBLISHED for text in triple}
+        for lang in ("zh", "en"):
+            for _ in range(3000):
+                made = templates.triple(lang, rng)
+                self.assertEqual(len(set(made)), 3, made)
+                self.assertFalse(published & {corpus.comparison_key(text) for text in made})
+
+    @unittest.skipUnless(EVALUATION.is_dir(), "evaluation sets are not there")
+    def test_no_template_makes_an_evaluation_text(self) -> None:
+        banned = corpus.evaluation_keys(EVALUATION)
+        rng = random.Random(2)
+        found = {text for _ in range(100000) for lang in ("zh", "en") for text in templates.triple(lang, rng)
+                 if corpus.comparison_key(text) in banned}
+        self.assertEqual(found, set())
 
     def test_nearest_rows_are_those_of_a_full_sort(self) -> None:
         vectors = targets.unit(np.random.default_rng(2).normal(size=(50, 6)))

@@ -30,6 +30,7 @@ import negatives
 import pool
 import settings
 import targets
+import templates
 from batch import Batch
 from optimizer import build_optimizer, set_rate
 
@@ -104,6 +105,7 @@ class Trainer:
         plan += self._pairs(batch, int(o["batch_pairs"]))
         for lang in ("zh", "en"):
             plan += self._distilled_pairs(batch, lang, int(o[f"batch_labelled_{lang}"]))
+            plan += self._made(batch, lang, int(o[f"batch_made_{lang}"]))
         if self._label_strength():
             graded = [s for s in self.labelled if s.startswith("stsb")]
             binary = [s for s in self.labelled if s not in graded and len(self.labelled[s]) > 1000]
@@ -170,7 +172,7 @@ class Trainer:
         def loss(out: Tensor) -> Tensor:
             wrong = (out[at] * out[anchor][index]).sum(-1)
             right = (out[text][index] * out[other][index]).sum(-1)
-            return torch.nn.functional.softplus(20 * (wrong - right + self.options["margin"])).mean()
+            return self._margin(wrong, right)
 
         return loss
 
@@ -181,10 +183,26 @@ class Trainer:
 
         def loss(out: Tensor) -> Tensor:
             text = out[own][index]
-            wrong, right = (out[far] * text).sum(-1), (out[near] * text).sum(-1)
-            return torch.nn.functional.softplus(20 * (wrong - right + self.options["margin"])).mean()
+            return self._margin((out[far] * text).sum(-1), (out[near] * text).sum(-1))
 
         return loss
+
+    def _made(self, batch: Batch, lang: str, count: int) -> list[Any]:
+        """The text and its paraphrase are to be nearer than the text and the other meaning, in triples of templates."""
+        strength = self.options["made"] * self._label_strength()
+        if not strength:
+            return []
+        texts = zip(*(templates.triple(lang, self.rng) for _ in range(count)))
+        text, same, other = (batch.add(self._ids(list(side))) for side in texts)
+
+        def loss(out: Tensor) -> Tensor:
+            return self._margin((out[text] * out[other]).sum(-1), (out[text] * out[same]).sum(-1))
+
+        return [(f"made {lang}", strength, loss)]
+
+    def _margin(self, wrong: Tensor, right: Tensor) -> Tensor:
+        """softplus of how far the wrong cosines come up to the right ones, less a margin."""
+        return torch.nn.functional.softplus(20 * (wrong - right + self.options["margin"])).mean()
 
     def _distilled_pairs(self, batch: Batch, lang: str, count: int) -> list[Any]:
         """Both sides of labelled pairs towards their targets, and the pairs' order: by the cosine of the targets, which
