@@ -2,8 +2,8 @@
 
 Rules that spoil a text (negatives.py) have nothing to set against the spoilt copy but a translation; here both sides
 are known. Roles: who did it to whom, from where to where; the other meaning has the two names exchanged. Values: a
-colour, a size, a number; it has another one. Stances: like or dislike, can or cannot. The published texts of kexue 8541,
-which are a test, are not among them, nor can they be made: no weather, no Beijing, no film, no apple, no car.
+colour, a size, a number; it has another one. Stances: like or dislike, can or cannot. The published texts of kexue
+8541, which are a test, are not among them, nor can they be made: no weather, no Beijing, no film, no apple, no car.
 """
 
 from __future__ import annotations
