@@ -2,8 +2,8 @@
  *
  * An example is a block marked sh that begins with curl, printf or the binary; the block behind it says what must come
  * back. A json block is a pattern: its keys must be there with its values, numbers to TOLERANCE, and "…" at the end of
- * a string or of a list stands for any rest. A text block lists lines, each of which must be in the answer, "…" again for
- * the rest of a line. Other sh blocks (make, docker, apt-get) are not run.
+ * a string or of a list stands for any rest. A text block lists lines, each of which must be in the answer, "…" again
+ * for the rest of a line. Other sh blocks (make, docker, apt-get) are not run.
  */
 #include "tests/check_support.h"
 #include "tests/e2e/support.h"
