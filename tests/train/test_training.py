@@ -141,7 +141,7 @@ class Data(unittest.TestCase):
     def test_nearest_rows_are_those_of_a_full_sort(self) -> None:
         vectors = targets.unit(np.random.default_rng(2).normal(size=(50, 6)))
         score = vectors @ vectors.T - 3 * np.eye(50)
-        found = pool.nearest(vectors, 4, block=16)
+        found = pool.nearest(vectors, list(range(50)), 4)
         self.assertEqual([set(row) for row in found.tolist()],
                          [set(row) for row in np.argsort(score, axis=1)[:, -4:].tolist()])
 

@@ -48,7 +48,7 @@ class Pool:
         self.seen: set[str] = set()
         self.rng = random.Random(seed)
         self.queues: dict[str, list[int]] = {}
-        self.near: dict[str, np.ndarray] = {}
+        self.stacked: dict[str, np.ndarray] = {}        # first side's targets of a kind, [n][384] fp32
         self.refresh()
 
     def refresh(self) -> bool:
@@ -58,7 +58,7 @@ class Pool:
             self._load(path)
             self.seen.add(path.name)
         if new:
-            self.near.clear()
+            self.stacked.clear()
         return bool(new)
 
     def _target(self, vectors: Any, name: str, lang: str) -> np.ndarray:
@@ -114,11 +114,12 @@ class Pool:
     def draw_neighbours(self, name: str, count: int) -> list[int]:
         """As draw(), but every second row is a near neighbour of the one before it, by their targets: a batch of
         strangers does not teach which of two similar texts is the more similar."""
-        if name not in self.near:
-            self.near[name] = nearest(np.stack([row[0] for row in self.kinds[name].target]), NEIGHBOURS)
+        if name not in self.stacked:
+            self.stacked[name] = np.stack([row[0] for row in self.kinds[name].target]).astype(np.float32)
+        rows = self.draw(name, (count + 1) // 2)
         out: list[int] = []
-        for row in self.draw(name, (count + 1) // 2):
-            out += [row, int(self.rng.choice(self.near[name][row]))]
+        for row, near in zip(rows, nearest(self.stacked[name], rows, NEIGHBOURS)):
+            out += [row, int(self.rng.choice(near))]
         return list(dict.fromkeys(out))[:count]
 
     def forget_queues(self) -> None:
@@ -126,15 +127,11 @@ class Pool:
         self.queues.clear()
 
 
-def nearest(vectors: np.ndarray, count: int, block: int = 2048) -> np.ndarray:
-    """Of each row of [n][D] unit vectors the `count` rows of the largest dot product, itself left out, in no order."""
-    whole = vectors.astype(np.float32)
-    out = np.empty((len(whole), count), np.int32)
-    for start in range(0, len(whole), block):
-        score = whole[start:start + block] @ whole.T
-        score[np.arange(len(score)), np.arange(start, start + len(score))] = -2
-        out[start:start + block] = np.argpartition(score, -count, axis=1)[:, -count:]
-    return out
+def nearest(vectors: np.ndarray, rows: list[int], count: int) -> np.ndarray:
+    """Of each of the rows of [n][D] unit vectors the `count` others of the largest dot product, in no order."""
+    score = vectors[rows] @ vectors.T
+    score[np.arange(len(rows)), rows] = -2
+    return np.argpartition(score, -count, axis=1)[:, -count:]
 
 
 def micro_batches(ids: list[list[int]], tokens: int) -> Iterator[list[int]]:

@@ -112,19 +112,23 @@ FRAMES = {"zh": ("{}", "{}", "{}。", "据说{}。", "听说{}", "后来{}。", 
           "en": ("{}", "{}.", "{}.", "They say: {}.", "In 2008: {}.")}
 
 
+def _triple_of(phrases: tuple[str, ...], right: dict[str, str], wrong: dict[str, str], rng: random.Random) -> Triple:
+    """Two of the phrases with the right words, and the first of them with the wrong ones."""
+    first, second = rng.sample(phrases, 2)
+    return first.format(**right), second.format(**right), first.format(**wrong)
+
+
 def role(lang: str, rng: random.Random) -> Triple:
     kind, phrases = rng.choice(ROLES[lang])
     a, b = rng.sample(NAMES[lang][kind], 2)
-    first, second = rng.sample(phrases, 2)
-    return first.format(a=a, b=b), second.format(a=a, b=b), first.format(a=b, b=a)
+    return _triple_of(phrases, {"a": a, "b": b}, {"a": b, "b": a}, rng)
 
 
 def value(lang: str, rng: random.Random) -> Triple:
     values, nouns, phrases = rng.choice(VALUES[lang])
     right, wrong = rng.sample(values, 2)
     noun = rng.choice(nouns)
-    first, second = rng.sample(phrases, 2)
-    return first.format(v=right, n=noun), second.format(v=right, n=noun), first.format(v=wrong, n=noun)
+    return _triple_of(phrases, {"v": right, "n": noun}, {"v": wrong, "n": noun}, rng)
 
 
 def stance(lang: str, rng: random.Random) -> Triple:

@@ -99,9 +99,9 @@ class Trainer:
         """Draws the step's texts and says which losses their vectors go into: (name, weight, function)."""
         o, plan = self.options, []
         for lang in ("zh", "en"):
-            plan += self._monolingual(batch, lang, int(o[f"batch_{lang}"]), lang, o["relation"])
+            plan += self._monolingual(batch, lang, int(o[f"batch_{lang}"]))
             if long:
-                plan += self._monolingual(batch, f"long_{lang}", int(o["batch_long"]), lang, 0.0)
+                plan += self._monolingual(batch, f"long_{lang}", int(o["batch_long"]))
         plan += self._pairs(batch, int(o["batch_pairs"]))
         for lang in ("zh", "en"):
             plan += self._distilled_pairs(batch, lang, int(o[f"batch_labelled_{lang}"]))
@@ -113,16 +113,17 @@ class Trainer:
             plan += self._labelled(batch, self._source(graded), int(o["batch_graded"]))
         return plan
 
-    def _monolingual(self, batch: Batch, kind: str, count: int, lang: str, relation: float) -> list[Any]:
-        rows = self.pool.draw_neighbours(kind, count) if relation else self.pool.draw(kind, count)
+    def _monolingual(self, batch: Batch, kind: str, count: int) -> list[Any]:
+        o, long = self.options, kind.startswith("long")
+        rows = self.pool.draw(kind, count) if long else self.pool.draw_neighbours(kind, count)
         items = self.pool.kinds[kind]
         at = batch.add([items.ids[r][0] for r in rows])
         target = self.tensor([items.target[r][0] for r in rows])
-        weight = self.options["cosine_long" if kind.startswith("long") else "cosine"]
-        plan: list[Any] = [(kind, weight, lambda out: losses.cosine_loss(out[at], target))]
-        if relation:
-            plan.append((f"{lang} rel", relation,
-                         lambda out: losses.relation_loss(out[at], target, self.options["temperature"])))
+        plan: list[Any] = [(kind, o["cosine_long" if long else "cosine"],
+                            lambda out: losses.cosine_loss(out[at], target))]
+        if not long:
+            plan.append((f"{kind} rel", o["relation"],
+                         lambda out: losses.relation_loss(out[at], target, o["temperature"])))
         return plan
 
     def _pairs(self, batch: Batch, count: int) -> list[Any]:
@@ -141,7 +142,7 @@ class Trainer:
                     + losses.relation_loss(out[en], target, o["temperature"]))
 
         plan: list[Any] = [("pair", o["cosine"], cosine), ("pair rel", o["relation"] / 2, relation)]
-        strength = o["hard"] * ramp(self.progress, o["hard_start"], o["hard_full"])
+        strength = o["hard"] * self._label_strength()
         if strength:
             plan += self._hard(batch, [items.extra[r] for r in rows[:int(o["batch_hard"])]], zh, en, strength)
         return plan
@@ -206,9 +207,9 @@ class Trainer:
 
     def _distilled_pairs(self, batch: Batch, lang: str, count: int) -> list[Any]:
         """Both sides of labelled pairs towards their targets, and the pairs' order: by the cosine of the targets, which
-        the label moves up or down. Fewer of them once the labels alone count."""
+        the label moves up or down."""
         o, items = self.options, self.pool.kinds[f"label_{lang}"]
-        rows = self.pool.draw(f"label_{lang}", round(count * (1 - o["label_swap"] * self._label_strength())))
+        rows = self.pool.draw(f"label_{lang}", count)
         a, b = (batch.add([items.ids[r][side] for r in rows]) for side in (0, 1))
         target_a, target_b = (self.tensor([items.target[r][side] for r in rows]) for side in (0, 1))
         label = torch.tensor([float(items.extra[r][2]) for r in rows], device=self.device)
@@ -229,11 +230,11 @@ class Trainer:
         rows = self.pool.draw(source, count)
         a, b = (batch.add([items.ids[r][side] for r in rows]) for side in (0, 1))
         label = torch.tensor([items.extra[r].label for r in rows], device=self.device)
-        o, strength = self.options, self._label_strength()
+        o = self.options
         name = "sts" if source.startswith("stsb") else "en" if source.startswith(("mrpc", "sick")) else "zh"
-        plan: list[Any] = [(f"cosent {name}", strength * o[f"cosent_{name}"],
+        plan: list[Any] = [(f"cosent {name}", self._label_strength() * o[f"cosent_{name}"],
                             lambda out: losses.cosent((out[a] * out[b]).sum(-1), label))]
-        strength = o["hard"] * ramp(self.progress, o["hard_start"], o["hard_full"])
+        strength = o["hard"] * self._label_strength()
         if name == "zh" and strength:
             same = [(i, items.extra[r].a) for i, r in enumerate(rows) if items.extra[r].label >= SAME_LABEL]
             bad = [(i, made) for i, text in same[:int(o["batch_hard"])]
