@@ -36,7 +36,10 @@ class Source:
             return not banned or not any(corpus.comparison_key(t) in banned for t in texts)
 
         zh = [t for t in corpus.lines(folder / "zh.txt.xz") if kept(t)]
-        self.questions = corpus.shuffled((t for t in zh if corpus.is_question(t)), seed)
+        questions = corpus.shuffled((t for t in zh if corpus.is_question(t)), seed)
+        general = [t for t in questions if not corpus.is_finance(t)]
+        finance = [t for t in questions if corpus.is_finance(t)]
+        self.questions = corpus.shuffled(general + finance[:len(general) // 4], seed)
         self.zh = corpus.shuffled((t for t in zh if not corpus.is_question(t)), seed)
         self.en = corpus.shuffled((t for t in corpus.lines(folder / "en.txt.xz") if kept(t)), seed)
         pairs = [line.split("\t") for line in corpus.lines(folder / "pairs.zh-en.tsv.xz")]

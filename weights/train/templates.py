@@ -2,8 +2,9 @@
 
 Rules that spoil a text (negatives.py) have nothing to set against the spoilt copy but a translation; here both sides
 are known. Roles: who did it to whom, from where to where; the other meaning has the two names exchanged. Values: a
-colour, a size, a number; it has another one. Stances: like or dislike, can or cannot. The published texts of kexue
-8541, which are a test, are not among them, nor can they be made: no weather, no Beijing, no film, no apple, no car.
+colour, a size, a number; it has another one. Stances: like or dislike, can or cannot. Intents: another question about
+the same thing, or the same about another. The published texts of kexue 8541, which are a test, are not among them, nor
+can they be made: no weather, no Beijing, no film, no apple, no car.
 """
 
 from __future__ import annotations
@@ -108,8 +109,65 @@ STANCES = {
     ),
 }
 
+# What is asked about a thing: the phrases of one line ask the same, those of different lines do not.
+INTENTS = {
+    "zh": (
+        ("人参 生姜 蜂蜜 枸杞 茶叶 豆浆 山药 木瓜 红枣 燕麦 大蒜 柠檬".split(),
+         (("{n}有什么功效", "{n}有什么好处", "吃{n}有什么作用", "{n}的好处有哪些"),
+          ("{n}怎么吃", "{n}的吃法", "如何食用{n}", "{n}要怎样吃"),
+          ("{n}多少钱一斤", "{n}的价格", "{n}一斤卖多少钱", "现在{n}什么价"),
+          ("{n}怎么保存", "{n}如何存放", "怎样保存{n}", "{n}的保存方法"),
+          ("什么人不能吃{n}", "{n}有什么禁忌", "哪些人不适合吃{n}", "吃{n}的坏处"))),
+        ("红烧肉 饺子 蛋糕 豆腐 面包 汤圆 月饼 鱼香肉丝 酸菜鱼 寿司".split(),
+         (("{n}怎么做", "{n}的做法", "如何做{n}", "怎样制作{n}"), ("哪里的{n}好吃", "{n}哪家好吃", "好吃的{n}在哪"),
+          ("{n}热量高吗", "吃{n}会胖吗", "{n}会不会让人发胖"), ("{n}是哪里的特产", "{n}来自哪个地方", "{n}起源于哪里"))),
+        ("手机 电脑 相机 耳机 打印机 路由器 电视 平板 手表 键盘".split(),
+         (("什么牌子的{n}好", "{n}哪个品牌好", "买{n}选什么牌子", "{n}什么牌子最好"),
+          ("{n}坏了怎么办", "{n}不能用了如何处理", "{n}出故障了怎么修", "怎样修{n}"),
+          ("{n}怎么用", "{n}的使用方法", "如何使用{n}"), ("{n}多少钱", "{n}的价格是多少", "买一个{n}要花多少"),
+          ("{n}是谁发明的", "谁发明了{n}", "{n}的发明者"))),
+        ("上海 广州 成都 西安 青岛 厦门 杭州 昆明 南京 大连".split(),
+         (("{n}有什么好玩的", "{n}的景点有哪些", "去{n}玩什么", "{n}哪里好玩"), ("去{n}怎么坐车", "怎么到{n}", "{n}要怎么去"),
+          ("{n}有什么好吃的", "{n}的特色小吃", "去{n}吃什么"), ("{n}有哪些大学", "{n}的高校", "{n}都有什么大学"),
+          ("{n}在哪个省", "{n}属于什么省", "{n}是哪个省的城市"), ("{n}房价多少", "{n}的房子多少钱一平", "在{n}买房贵吗"))),
+        ("感冒 咳嗽 失眠 头痛 胃痛 牙疼 过敏 高血压 便秘 鼻炎".split(),
+         (("{n}吃什么药", "{n}用什么药好", "治{n}的药"), ("{n}是什么原因", "为什么会{n}", "{n}的病因", "怎么会{n}"),
+          ("{n}不能吃什么", "{n}有哪些忌口", "{n}忌吃什么"), ("{n}怎么办", "{n}如何缓解", "怎样治{n}", "{n}该怎么治疗"),
+          ("{n}挂什么科", "{n}去医院看什么科", "{n}看哪个科"))),
+        ("会计 护士 律师 教师 司机 程序员 警察 厨师 翻译 设计师".split(),
+         (("怎么当{n}", "如何成为{n}", "想做{n}要什么条件", "当{n}需要什么"),
+          ("{n}工资多少", "{n}一个月能挣多少钱", "{n}的收入"), ("{n}是做什么的", "{n}的工作内容", "{n}每天干什么"),
+          ("{n}有前途吗", "{n}这行怎么样", "当{n}好不好"))),
+        ("梦见蛇 梦见牙掉了 打喷嚏 月食 海市蜃楼 打雷 流星".split(),
+         (("{n}是什么意思", "{n}代表什么", "{n}有什么含义"), ("{n}怎么办", "遇到{n}该做什么"), ("为什么会{n}", "{n}是怎么回事"))),
+        ("玫瑰 兰花 多肉 仓鼠 金鱼 乌龟 绿萝 鹦鹉".split(),
+         (("怎么养{n}", "{n}的养殖方法", "如何养好{n}"), ("{n}有哪些品种", "{n}的种类", "{n}分几种"),
+          ("{n}能活多久", "{n}的寿命", "{n}可以活多少年"), ("{n}的图片", "{n}长什么样", "看看{n}的照片"))),
+    ),
+    "en": (
+        ("coffee|honey|green tea|yoghurt|garlic|olive oil".split("|"),
+         (("What are the benefits of {n}", "Why is {n} good for you", "How does {n} help your health"),
+          ("How do I store {n}", "What is the best way to keep {n}"),
+          ("How much does {n} cost", "What is the price of {n}"),
+          ("Where does {n} come from", "What is the origin of {n}"))),
+        ("laptop|camera|printer|bicycle|guitar|washing machine".split("|"),
+         (("Which {n} should I buy", "What is the best {n}", "Can you recommend a {n}"),
+          ("How do I repair a {n}", "My {n} is broken, what now", "How can I fix my {n}"),
+          ("Who invented the {n}", "Who is the inventor of the {n}"),
+          ("How do I use a {n}", "How does one use a {n}"))),
+        ("Paris|Rome|Vienna|Boston|Lisbon|Oslo".split("|"),
+         (("What can I see in {n}", "What are the sights of {n}"), ("How expensive is {n}", "Is life in {n} expensive"),
+          ("How do I get to {n}", "What is the best way to reach {n}"),
+          ("How many people live in {n}", "What is the population of {n}"))),
+    ),
+}
+
 FRAMES = {"zh": ("{}", "{}", "{}。", "据说{}。", "听说{}", "后来{}。", "2008年，{}。"),
           "en": ("{}", "{}.", "{}.", "They say: {}.", "In 2008: {}.")}
+
+# Bare questions of this kind stand in every set of questions, the evaluation's too; in these frames they do not.
+QUESTION_FRAMES = {"zh": ("各位，{}", "麻烦问下{}", "{}，谢谢了", "有人知道吗：{}", "我想了解一下{}？", "急问：{}"),
+                   "en": ("Hello, {}?", "Please tell me: {}?", "{}, please?", "Question: {}?")}
 
 
 def _triple_of(phrases: tuple[str, ...], right: dict[str, str], wrong: dict[str, str], rng: random.Random) -> Triple:
@@ -139,12 +197,30 @@ def stance(lang: str, rng: random.Random) -> Triple:
     return first[side].format(n=noun), second[side].format(n=noun), first[1 - side].format(n=noun)
 
 
-KINDS = (role, role, value, stance)
+def intent(lang: str, rng: random.Random) -> Triple:
+    nouns, questions = rng.choice(INTENTS[lang])
+    noun = rng.choice(nouns)
+    right, wrong = rng.sample(questions, 2)
+    first, second = rng.sample(right, 2)
+    return tuple(text.format(n=noun) for text in (first, second, rng.choice(wrong)))  # type: ignore[return-value]
+
+
+def thing(lang: str, rng: random.Random) -> Triple:
+    """The same question about another thing, in the very words of the first."""
+    nouns, questions = rng.choice(INTENTS[lang])
+    right, wrong = rng.sample(nouns, 2)
+    first, second = rng.sample(rng.choice(questions), 2)
+    return first.format(n=right), second.format(n=right), first.format(n=wrong)
+
+
+KINDS = ((role, FRAMES), (role, FRAMES), (value, FRAMES), (stance, FRAMES),
+         (intent, QUESTION_FRAMES), (intent, QUESTION_FRAMES), (thing, QUESTION_FRAMES))
 
 
 def triple(lang: str, rng: random.Random) -> Triple:
     """A text, the same in other words, another meaning; in a frame that may differ between the first two."""
-    first, same, other = rng.choice(KINDS)(lang, rng)
-    frame = rng.choice(FRAMES[lang])
-    around = frame if rng.random() < 0.7 else rng.choice(FRAMES[lang])
+    make, frames = rng.choice(KINDS)
+    first, same, other = make(lang, rng)
+    frame = rng.choice(frames[lang])
+    around = frame if rng.random() < 0.7 else rng.choice(frames[lang])
     return frame.format(first), around.format(same), frame.format(other)
