@@ -72,14 +72,14 @@ START_TEST(a_paraphrase_is_nearer_than_another_topic_in_both_attentions)
 END_TEST
 
 /* The published similarities of RoFormer-Sim-FT (kexue 8541) as an order: a text, the same in other words, and with
- * another meaning by one word. A sixth is not reached: to this model "a red car please" in quite other words is further
- * from "recommend me a red car" than the same sentence with a black one; `make eval` counts it. */
+ * another meaning by one word. */
 static const struct { const char *text, *same, *other; } PUBLISHED[] = {
     { "今天天气不错", "今天天气很好", "今天天气不好" },
     { "我喜欢北京", "我很喜欢北京", "我不喜欢北京" },
     { "电影不错", "电影很好", "电影不好" },
     { "红色的苹果", "红苹果", "绿色的苹果" },
     { "给我推荐一款红色的车", "推荐一辆红车", "给我推荐一款黑色的车" },
+    { "给我推荐一款红色的车", "麻烦来一辆红车", "给我推荐一款黑色的车" },
 };
 
 /* _i: a row of PUBLISHED and an attention */
