@@ -209,8 +209,7 @@ def thing(lang: str, rng: random.Random) -> Triple:
     """The same question about another thing, in the very words of the first."""
     nouns, questions = rng.choice(INTENTS[lang])
     right, wrong = rng.sample(nouns, 2)
-    first, second = rng.sample(rng.choice(questions), 2)
-    return first.format(n=right), second.format(n=right), first.format(n=wrong)
+    return _triple_of(rng.choice(questions), {"n": right}, {"n": wrong}, rng)
 
 
 KINDS = ((role, FRAMES), (role, FRAMES), (value, FRAMES), (stance, FRAMES),
