@@ -177,6 +177,26 @@ class Storage(unittest.TestCase):
         wanted = targets.unit(e5 - shift)
         self.assertGreater(float((side.target(e5, wanted @ turn) * wanted).sum(1).min()), 0.9999)
 
+    def test_soft_whitening_evens_the_variances_by_its_strength(self) -> None:
+        rng = np.random.default_rng(1)
+        vectors = rng.normal(size=(5000, 16)) * np.linspace(1, 4, 16) @ np.linalg.qr(rng.normal(size=(16, 16)))[0]
+
+        def ratio(strength: float) -> float:
+            variances = np.linalg.eigvalsh(np.cov((vectors @ targets.soft_whitening(vectors, strength)).T))
+            return float(variances[-1] / variances[0])
+
+        # 16 : 1 before, and 16 ** (1 - strength) after; FLOOR and the sampling keep it from the exact figure.
+        for strength in (0.0, 0.25, 0.5, 1.0):
+            self.assertAlmostEqual(np.log2(ratio(strength)), 4 * (1 - strength), delta=0.4)
+
+    def test_both_languages_share_one_whitening(self) -> None:
+        rng = np.random.default_rng(1)
+        vectors = {f"{kind}.{teacher}": targets.unit(rng.normal(size=(400, 16)) * np.linspace(1, 3, 16))
+                   for kind in ("zh", "en", "pair_zh", "pair_en") for teacher in ("e5", "bge", "minilm")}
+        sides = targets.fit(vectors, (0.8, 0.5), 0.25)
+        np.testing.assert_array_equal(sides["zh"].spread, sides["en"].spread)
+        self.assertGreater(float(np.linalg.norm(sides["zh"].spread - np.eye(16))), 0.1)
+
 
 class Schedule(unittest.TestCase):
     def test_the_rate_warms_up_and_falls_to_almost_nothing(self) -> None:

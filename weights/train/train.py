@@ -69,7 +69,8 @@ class Trainer:
                 for name in chunk.files:
                     stacked.setdefault(name, []).append(chunk[name])
             joined = {k: np.concatenate(v) for k, v in stacked.items()}
-            targets.save(path, targets.fit(joined, (self.options["weight_bge"], self.options["weight_minilm"])))
+            weights = (self.options["weight_bge"], self.options["weight_minilm"])
+            targets.save(path, targets.fit(joined, weights, self.options["whitening"]))
         return targets.load(path)
 
     def tensor(self, rows: list[np.ndarray]) -> Tensor:
