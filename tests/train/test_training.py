@@ -138,6 +138,15 @@ class Data(unittest.TestCase):
                  if corpus.comparison_key(text) in banned}
         self.assertEqual(found, set())
 
+    def test_a_joined_triple_changes_one_clause(self) -> None:
+        rng = random.Random(3)
+        for _ in range(500):
+            for lang in ("zh", "en"):
+                text, same, other = templates.joined(lang, rng)
+                self.assertEqual(len({text, same, other}), 3)
+                if lang == "zh":
+                    self.assertEqual(set(text), set(other))             # the same words, two names exchanged
+
     def test_nearest_rows_are_those_of_a_full_sort(self) -> None:
         vectors = targets.unit(np.random.default_rng(2).normal(size=(50, 6)))
         score = vectors @ vectors.T - 3 * np.eye(50)

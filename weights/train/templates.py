@@ -165,6 +165,8 @@ INTENTS = {
 FRAMES = {"zh": ("{}", "{}", "{}。", "据说{}。", "听说{}", "后来{}。", "2008年，{}。"),
           "en": ("{}", "{}.", "{}.", "They say: {}.", "In 2008: {}.")}
 
+JOINTS = {"zh": (("，", "。"), ("。", "。"), ("；", "。")), "en": ((", ", "."), (". ", "."), ("; ", "."), (" and ", "."))}
+
 # Bare questions of this kind stand in every set of questions, the evaluation's too; in these frames they do not.
 QUESTION_FRAMES = {"zh": ("各位，{}", "麻烦问下{}", "{}，谢谢了", "有人知道吗：{}", "我想了解一下{}？", "急问：{}"),
                    "en": ("Hello, {}?", "Please tell me: {}?", "{}, please?", "Question: {}?")}
@@ -210,6 +212,19 @@ def thing(lang: str, rng: random.Random) -> Triple:
     nouns, questions = rng.choice(INTENTS[lang])
     right, wrong = rng.sample(nouns, 2)
     return _triple_of(rng.choice(questions), {"n": right}, {"n": wrong}, rng)
+
+
+def joined(lang: str, rng: random.Random) -> Triple:
+    """One to three roles as one text, as long as real sentences are; the other meaning has one pair of names exchanged,
+    and the paraphrase its clauses in either order."""
+    clauses = [role(lang, rng) for _ in range(rng.randint(1, 3))]
+    turned = rng.randrange(len(clauses))
+    same = [c[1] if i == turned or rng.random() < 0.6 else c[0] for i, c in enumerate(clauses)]
+    other = [c[2] if i == turned else c[0] for i, c in enumerate(clauses)]
+    rng.shuffle(same)
+    joint, end = rng.choice(JOINTS[lang])
+    text = [c[0] for c in clauses]
+    return joint.join(text) + end, joint.join(same) + end, joint.join(other) + end
 
 
 KINDS = ((role, FRAMES), (role, FRAMES), (value, FRAMES), (stance, FRAMES),

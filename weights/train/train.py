@@ -34,6 +34,7 @@ import templates
 from batch import Batch
 from optimizer import build_optimizer, set_rate
 
+MADE_TOKENS = 96          # of a text made from templates
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
 
 
@@ -106,7 +107,8 @@ class Trainer:
         plan += self._pairs(batch, int(o["batch_pairs"]))
         for lang in ("zh", "en"):
             plan += self._distilled_pairs(batch, lang, int(o[f"batch_labelled_{lang}"]))
-            plan += self._made(batch, lang, int(o[f"batch_made_{lang}"]))
+            plan += self._made(batch, "made", lang, templates.triple, int(o[f"batch_made_{lang}"]))
+            plan += self._made(batch, "joined", lang, templates.joined, int(o[f"batch_joined_{lang}"]))
         if self._label_strength():
             graded = [s for s in self.labelled if s.startswith("stsb")]
             binary = [s for s in self.labelled if s not in graded and len(self.labelled[s]) > 1000]
@@ -189,18 +191,18 @@ class Trainer:
 
         return loss
 
-    def _made(self, batch: Batch, lang: str, count: int) -> list[Any]:
+    def _made(self, batch: Batch, name: str, lang: str, triple: Any, count: int) -> list[Any]:
         """The text and its paraphrase are to be nearer than the text and the other meaning, in triples of templates."""
-        strength = self.options["made"] * self._label_strength()
+        strength = self.options[name] * self._label_strength()
         if not strength:
             return []
-        texts = zip(*(templates.triple(lang, self.rng) for _ in range(count)))
-        text, same, other = (batch.add(self._ids(list(side))) for side in texts)
+        texts = zip(*(triple(lang, self.rng) for _ in range(count)))
+        text, same, other = (batch.add(self.tokenizer.ids(list(side), MADE_TOKENS)) for side in texts)
 
         def loss(out: Tensor) -> Tensor:
             return self._margin((out[text] * out[other]).sum(-1), (out[text] * out[same]).sum(-1))
 
-        return [(f"made {lang}", strength, loss)]
+        return [(f"{name} {lang}", strength, loss)]
 
     def _margin(self, wrong: Tensor, right: Tensor) -> Tensor:
         """softplus of how far the wrong cosines come up to the right ones, less a margin."""
