@@ -134,8 +134,8 @@ class Data(unittest.TestCase):
     def test_no_template_makes_an_evaluation_text(self) -> None:
         banned = corpus.evaluation_keys(EVALUATION)
         rng = random.Random(2)
-        found = {text for _ in range(100000) for lang in ("zh", "en") for text in templates.triple(lang, rng)
-                 if corpus.comparison_key(text) in banned}
+        found = {text for _ in range(100000) for lang in ("zh", "en") for make in (templates.triple, templates.joined)
+                 for text in make(lang, rng) if corpus.comparison_key(text) in banned}
         self.assertEqual(found, set())
 
     def test_a_joined_triple_changes_one_clause(self) -> None:

@@ -62,7 +62,7 @@ class Pool:
         return bool(new)
 
     def _target(self, vectors: Any, name: str, lang: str) -> np.ndarray:
-        second = f"{name}.{'bge' if lang == 'zh' else 'minilm'}"
+        second = f"{name}.{targets.SECOND[lang]}"
         return self.sides[lang].target(vectors[f"{name}.e5"], vectors[second] if second in vectors else None)
 
     def _load(self, path: Path) -> None:

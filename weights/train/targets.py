@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-SECOND = (("zh", "bge"), ("en", "minilm"))      # the second teacher of each language
+SECOND = {"zh": "bge", "en": "minilm"}      # the second teacher of each language
 FLOOR = 0.02        # of the mean variance, added to each: directions of next to none are not blown up
 
 
@@ -67,9 +67,9 @@ def fit(vectors: dict[str, Array], weights: tuple[float, float], whitening: floa
     mean = {lang: (v[f"{lang}.e5"].mean(0) + v[f"pair_{lang}.e5"].mean(0)) / 2 for lang in ("zh", "en")}
     both = (mean["zh"] + mean["en"]) / 2
     out: dict[str, Side] = {}
-    for (lang, second), weight in zip(SECOND, weights):
+    for (lang, second), weight in zip(SECOND.items(), weights):
         out[lang] = fit_side(mean[lang] - both / 2, v[f"{lang}.e5"], v[f"{lang}.{second}"], weight)
-    plain = [out[lang].target(v[f"{lang}.e5"], v[f"{lang}.{second}"]) for lang, second in SECOND]
+    plain = [out[lang].target(v[f"{lang}.e5"], v[f"{lang}.{second}"]) for lang, second in SECOND.items()]
     fewest = min(map(len, plain))
     spread = soft_whitening(np.concatenate([x[:fewest] for x in plain]), whitening)
     return {lang: replace(side, spread=spread) for lang, side in out.items()}

@@ -34,6 +34,7 @@ import templates
 from batch import Batch
 from optimizer import build_optimizer, set_rate
 
+MADE = {"made": templates.triple, "joined": templates.joined}      # triples by the name of their settings
 MADE_TOKENS = 96          # of a text made from templates
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
 
@@ -107,8 +108,8 @@ class Trainer:
         plan += self._pairs(batch, int(o["batch_pairs"]))
         for lang in ("zh", "en"):
             plan += self._distilled_pairs(batch, lang, int(o[f"batch_labelled_{lang}"]))
-            plan += self._made(batch, "made", lang, templates.triple, int(o[f"batch_made_{lang}"]))
-            plan += self._made(batch, "joined", lang, templates.joined, int(o[f"batch_joined_{lang}"]))
+            for name in MADE:
+                plan += self._made(batch, name, lang)
         if self._label_strength():
             graded = [s for s in self.labelled if s.startswith("stsb")]
             binary = [s for s in self.labelled if s not in graded and len(self.labelled[s]) > 1000]
@@ -191,12 +192,13 @@ class Trainer:
 
         return loss
 
-    def _made(self, batch: Batch, name: str, lang: str, triple: Any, count: int) -> list[Any]:
+    def _made(self, batch: Batch, name: str, lang: str) -> list[Any]:
         """The text and its paraphrase are to be nearer than the text and the other meaning, in triples of templates."""
         strength = self.options[name] * self._label_strength()
         if not strength:
             return []
-        texts = zip(*(triple(lang, self.rng) for _ in range(count)))
+        count = int(self.options[f"batch_{name}_{lang}"])
+        texts = zip(*(MADE[name](lang, self.rng) for _ in range(count)))
         text, same, other = (batch.add(self.tokenizer.ids(list(side), MADE_TOKENS)) for side in texts)
 
         def loss(out: Tensor) -> Tensor:
