@@ -125,16 +125,17 @@ class Data(unittest.TestCase):
         rng = random.Random(1)
         published = {corpus.comparison_key(text) for triple in evaluate.PUBLISHED for text in triple}
         for lang in ("zh", "en"):
-            for _ in range(3000):
-                made = templates.triple(lang, rng)
-                self.assertEqual(len(set(made)), 3, made)
-                self.assertFalse(published & {corpus.comparison_key(text) for text in made})
+            for make in templates.MADE.values():
+                for _ in range(3000):
+                    made = make(lang, rng)
+                    self.assertEqual(len(set(made)), 3, made)
+                    self.assertFalse(published & {corpus.comparison_key(text) for text in made})
 
     @unittest.skipUnless(EVALUATION.is_dir(), "evaluation sets are not there")
     def test_no_template_makes_an_evaluation_text(self) -> None:
         banned = corpus.evaluation_keys(EVALUATION)
         rng = random.Random(2)
-        found = {text for _ in range(100000) for lang in ("zh", "en") for make in (templates.triple, templates.joined)
+        found = {text for _ in range(60000) for lang in ("zh", "en") for make in templates.MADE.values()
                  for text in make(lang, rng) if corpus.comparison_key(text) in banned}
         self.assertEqual(found, set())
 
@@ -146,6 +147,15 @@ class Data(unittest.TestCase):
                 self.assertEqual(len({text, same, other}), 3)
                 if lang == "zh":
                     self.assertEqual(set(text), set(other))             # the same words, two names exchanged
+
+    def test_symmetric_names_change_places(self) -> None:
+        rng = random.Random(4)
+        for lang in ("zh", "en"):
+            for _ in range(200):
+                text, same, other = templates.symmetric(lang, rng)
+                self.assertEqual(text, other)
+                self.assertEqual(sorted(text), sorted(same))
+                self.assertNotEqual(text, same)
 
     def test_nearest_rows_are_those_of_a_full_sort(self) -> None:
         vectors = targets.unit(np.random.default_rng(2).normal(size=(50, 6)))

@@ -34,7 +34,6 @@ import templates
 from batch import Batch
 from optimizer import build_optimizer, set_rate
 
-MADE = {"made": templates.triple, "joined": templates.joined}      # triples by the name of their settings
 MADE_TOKENS = 96          # of a text made from templates
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
 
@@ -108,7 +107,7 @@ class Trainer:
         plan += self._pairs(batch, int(o["batch_pairs"]))
         for lang in ("zh", "en"):
             plan += self._distilled_pairs(batch, lang, int(o[f"batch_labelled_{lang}"]))
-            for name in MADE:
+            for name in templates.MADE:
                 plan += self._made(batch, name, lang)
         if self._label_strength():
             graded = [s for s in self.labelled if s.startswith("stsb")]
@@ -198,7 +197,7 @@ class Trainer:
         if not strength:
             return []
         count = int(self.options[f"batch_{name}_{lang}"])
-        texts = zip(*(MADE[name](lang, self.rng) for _ in range(count)))
+        texts = zip(*(templates.MADE[name](lang, self.rng) for _ in range(count)))
         text, same, other = (batch.add(self.tokenizer.ids(list(side), MADE_TOKENS)) for side in texts)
 
         def loss(out: Tensor) -> Tensor:
