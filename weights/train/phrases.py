@@ -268,6 +268,33 @@ QUESTION_ROLES = {
     ),
 }
 
+# As VALUES, in questions: the words may move about, and two things that are compared change places.
+QUESTION_VALUES = {
+    "zh": (
+        ("上海 广州 成都 西安 青岛 杭州 苏州 南京".split(),
+         "免费的公园 便宜的酒店 好吃的火锅店 安静的书店 有名的小吃 靠谱的驾校 女装批发市场".split(),
+         ("{v}{n}有哪些", "{v}有哪些{n}", "{n}{v}有没有", "{v}哪儿有{n}", "哪里有{n}，{v}的", "求推荐{v}的{n}")),
+        ("免费的公园 便宜的酒店 好吃的火锅店 安静的书店 有名的小吃".split(), "上海 广州 成都 西安 青岛 杭州".split(),
+         ("{n}{v}有哪些", "{n}有哪些{v}", "{v}{n}有没有", "{n}哪儿有{v}")),
+        ("微信 淘宝 邮箱 网盘 电脑 手机".split(), "聊天记录 余额 照片 通知 联系人 订单".split(),
+         ("{v}里的{n}怎么删", "{v}的{n}如何删除", "怎样删掉{v}里面{n}", "怎么在{v}里删{n}", "想把{v}中的{n}删了咋弄")),
+        ("春节 国庆 暑假 周末 元旦".split(), "海南 云南 西藏 日本 泰国 三亚".split(),
+         ("{v}去{n}旅游多少钱", "去{n}旅游{v}大约多少钱", "{v}{n}旅游要花多少", "{v}期间去{n}玩一趟得多少钱")),
+        ("七年级 八年级 九年级 高一 高二".split(), "化学下册 数学上册 语文下册 英语上册 物理下册".split(),
+         ("{v}{n}练习册答案", "{n}{v}练习册的答案", "求{v}{n}的练习册答案", "谁有{v}{n}练习册答案")),
+        ("红枣 枸杞 牛奶 豆浆 绿茶 咖啡 橙汁".split(), "蜂蜜 鸡蛋 燕麦 香蕉 生姜 花生".split(),
+         ("{v}和{n}能一起吃吗", "{n}跟{v}可以同时吃吗", "{n}能与{v}一块儿吃么", "同时吃{v}与{n}行不行")),
+        ("北大 清华 复旦 浙大 武大 南大".split(), "中大 厦大 川大 山大 同济 南开".split(),
+         ("{v}和{n}哪个好", "{n}跟{v}哪个更好", "选{n}还是{v}", "{v}好还是{n}好", "{n}与{v}相比哪一个强")),
+        ("女朋友 妈妈 老师 同学 同事 老公".split(), "生日 结婚纪念日 搬家 升职 毕业".split(),
+         ("{v}{n}送什么礼物好", "{n}给{v}送什么", "{v}{n}了，买什么礼物", "给{v}送{n}礼物选什么好")),
+    ),
+    "en": (
+        ("Paris|Rome|Vienna|Boston".split("|"), "free museums|cheap hotels|quiet parks|good bakeries".split("|"),
+         ("What {n} are there in {v}", "In {v}, are there {n}", "Where in {v} do I find {n}")),
+    ),
+}
+
 # Put before or after a thing they make another of it.
 ALTERED = {"zh": "小{} 大{} 新{} 老{} 白{} 黑{} 水{} 野{} 电动{} 国产{} 二手{} 儿童{} 迷你{} 进口{} 副{} {}粉 {}汁 {}机 {}片 {}套装".split(),
            "en": "small {}|old {}|wild {}|electric {}|used {}|mini {}|{} powder|{} case".split("|")}

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import random
 
-from phrases import (ALTERED, ENDINGS, FRAMES, INTENTS, INVENTED, JOINTS, NAMES, QUESTION_FRAMES, QUESTION_ROLES, ROLES,
-                     SERVICES, STANCES, SYLLABLES, SYMMETRIC, TITLE, VALUES)
+from phrases import (ALTERED, ENDINGS, FRAMES, INTENTS, INVENTED, JOINTS, NAMES, QUESTION_FRAMES, QUESTION_ROLES,
+                     QUESTION_VALUES, ROLES, SERVICES, STANCES, SYLLABLES, SYMMETRIC, TITLE, VALUES)
 
 Triple = tuple[str, str, str]
 Roles = dict[str, tuple[tuple[str, tuple[str, ...]], ...]]
+Values = dict[str, tuple[tuple[list[str], list[str], tuple[str, ...]], ...]]
 Intents = dict[str, tuple[tuple[list[str], tuple[tuple[str, ...], ...]], ...]]
 
 
@@ -66,7 +67,15 @@ def symmetric(lang: str, rng: random.Random) -> Triple:
 
 
 def value(lang: str, rng: random.Random) -> Triple:
-    values, nouns, phrases = rng.choice(VALUES[lang])
+    return _value_of(VALUES, lang, rng)
+
+
+def question_value(lang: str, rng: random.Random) -> Triple:
+    return _value_of(QUESTION_VALUES, lang, rng)
+
+
+def _value_of(table: Values, lang: str, rng: random.Random) -> Triple:
+    values, nouns, phrases = rng.choice(table[lang])
     right, wrong = rng.sample(values, 2)
     noun = rng.choice(nouns)
     return _triple_of(phrases, {"v": right, "n": noun}, {"v": wrong, "n": noun}, rng)
@@ -130,7 +139,7 @@ def joined(lang: str, rng: random.Random) -> Triple:
 
 
 STATEMENTS = (role, role, value, stance)
-QUESTIONS = (intent, intent, thing, question_role)
+QUESTIONS = (intent, thing, thing, question_role, question_value, question_value)
 
 
 def triple(lang: str, rng: random.Random) -> Triple:
