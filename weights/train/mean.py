@@ -1,0 +1,67 @@
+"""The weighted mean of two checkpoints of one run, with a soft whitening of its own vectors folded into the pooler.
+
+What one schedule learns on top of another is half kept in their mean, and so is what it forgets (Wortsman et al. 2022,
+model soups). The pooler is linear and the last layer, so norm(S v) costs nothing: weight and bias are multiplied by S.
+S is that of targets.py, over vectors of short texts of a chunk, as many Chinese as English.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import encoding
+import model
+import pool
+import settings
+import targets
+
+TEXTS = 1100                # of each language
+LONGEST = {"zh": 40, "en": 150}         # characters
+
+
+def weights_of(path: Path) -> dict[str, Tensor]:
+    state: dict[str, Any] = torch.load(path, weights_only=False, map_location="cpu")
+    weights: dict[str, Tensor] = state.get("model", state)
+    return weights
+
+
+def short_texts(chunk: Path) -> list[str]:
+    texts = json.loads(chunk.read_text(encoding="utf-8"))
+    out: list[str] = []
+    for lang, longest in LONGEST.items():
+        out += [text for text in texts[lang] if len(text) < longest][:TEXTS]
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("first", type=Path, help="a checkpoint, whose optimiser state is kept")
+    parser.add_argument("second", type=Path, help="another, or its weights alone")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--share", type=float, default=0.7, help="of the first")
+    parser.add_argument("--whitening", type=float, default=0.25, help="0 none, 1 all of it")
+    parser.add_argument("--chunk", type=Path, required=True, help="a chunk's json, for its texts")
+    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "default.toml")
+    args = parser.parse_args()
+    start = settings.load(args.config).start
+    state = torch.load(args.first, weights_only=False, map_location="cpu")
+    first, second = state["model"], weights_of(args.second)
+    mean = {name: args.share * first[name] + (1 - args.share) * second[name] for name in first}
+    encoder = model.load(start)
+    encoder.load_state_dict(mean)
+    encoder.eval()
+    ids = pool.StudentTokenizer(start).ids(short_texts(args.chunk), 64)
+    spread = torch.tensor(targets.soft_whitening(encoding.vectors(encoder, ids, False), args.whitening))
+    for name in ("pooler.dense.weight", "pooler.dense.bias"):
+        mean[name] = spread @ mean[name]
+    torch.save({**state, "model": mean}, args.out)
+
+
+if __name__ == "__main__":
+    main()
