@@ -24,9 +24,11 @@ import corpus  # noqa: E402
 import evaluate  # noqa: E402
 import export  # noqa: E402
 import losses  # noqa: E402
+import mean  # noqa: E402
 import model  # noqa: E402
 import negatives  # noqa: E402
 import optimizer  # noqa: E402
+import phrases  # noqa: E402
 import pool  # noqa: E402
 import targets  # noqa: E402
 import templates  # noqa: E402
@@ -56,6 +58,19 @@ class Architecture(unittest.TestCase):
                 with torch.no_grad():
                     own = encoder(torch.tensor([ids]), mask, linear)[0].numpy()
                 self.assertLess(np.abs(own - row).max(), 1e-5, kind)
+
+    def test_a_folded_map_is_the_map_of_the_vectors(self) -> None:
+        encoder = model.load(DEFAULT).double().eval()
+        ids = pool.StudentTokenizer(DEFAULT).ids(TEXTS[:1], pool.LONG_TOKENS)
+        spread = torch.tensor(np.random.default_rng(5).normal(size=(384, 384)))
+
+        def vector() -> np.ndarray:
+            with torch.no_grad():
+                return encoder(torch.tensor(ids), torch.ones(1, len(ids[0]), dtype=torch.bool), False)[0].numpy()
+
+        expected = targets.unit(spread.numpy() @ vector())
+        encoder.load_state_dict(mean.fold(encoder.state_dict(), spread))
+        self.assertLess(np.abs(vector() - expected).max(), 1e-9)
 
     def test_padding_changes_nothing(self) -> None:
         encoder = model.load(DEFAULT).double().eval()
@@ -152,7 +167,7 @@ class Data(unittest.TestCase):
         rng = random.Random(4)
         for lang in ("zh", "en"):
             for _ in range(200):
-                text, same, other = templates.symmetric(lang, rng)
+                text, same, other = templates.symmetric(phrases.SYMMETRIC[lang], lang, rng)
                 self.assertEqual(text, other)
                 self.assertEqual(sorted(text), sorted(same))
                 self.assertNotEqual(text, same)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,15 +19,10 @@ import model
 import pool
 import settings
 import targets
+from export import checkpoint_tensors
 
 TEXTS = 1100                # of each language
 LONGEST = {"zh": 40, "en": 150}         # characters
-
-
-def weights_of(path: Path) -> dict[str, Tensor]:
-    state: dict[str, Any] = torch.load(path, weights_only=False, map_location="cpu")
-    weights: dict[str, Tensor] = state.get("model", state)
-    return weights
 
 
 def short_texts(chunk: Path) -> list[str]:
@@ -39,10 +33,15 @@ def short_texts(chunk: Path) -> list[str]:
     return out
 
 
+def fold(weights: dict[str, Tensor], spread: Tensor) -> dict[str, Tensor]:
+    """The weights of an encoder whose vectors are norm(S v), v those of the first; S is [width][width]."""
+    return {name: spread @ w if name.startswith("pooler.dense.") else w for name, w in weights.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("first", type=Path, help="a checkpoint, whose optimiser state is kept")
-    parser.add_argument("second", type=Path, help="another, or its weights alone")
+    parser.add_argument("second", type=Path, help="another")
     parser.add_argument("out", type=Path)
     parser.add_argument("--share", type=float, default=0.7, help="of the first")
     parser.add_argument("--whitening", type=float, default=0.25, help="0 none, 1 all of it")
@@ -51,16 +50,14 @@ def main() -> None:
     args = parser.parse_args()
     start = settings.load(args.config).start
     state = torch.load(args.first, weights_only=False, map_location="cpu")
-    first, second = state["model"], weights_of(args.second)
+    first, second = state["model"], checkpoint_tensors(args.second)
     mean = {name: args.share * first[name] + (1 - args.share) * second[name] for name in first}
     encoder = model.load(start)
     encoder.load_state_dict(mean)
     encoder.eval()
     ids = pool.StudentTokenizer(start).ids(short_texts(args.chunk), 64)
     spread = torch.tensor(targets.soft_whitening(encoding.vectors(encoder, ids, False), args.whitening))
-    for name in ("pooler.dense.weight", "pooler.dense.bias"):
-        mean[name] = spread @ mean[name]
-    torch.save({**state, "model": mean}, args.out)
+    torch.save({**state, "model": fold(mean, spread)}, args.out)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ The published texts of kexue 8541, which are a test, are not among them, nor can
 no film, no apple, no car.
 """
 
+YEARS = [str(year) for year in range(1803, 2020)]
+NUMBERS = [str(number) for number in range(3, 900)]
+
 NAMES = {
     "zh": {
         "person": "张伟 王芳 李娜 刘洋 陈静 杨明 赵磊 周敏 吴刚 小红 小明 老李 约翰 玛丽 彼得 安娜 汤姆 露西 经理 医生 老师 邻居".split(),
@@ -11,8 +14,8 @@ NAMES = {
         "club": "阿森纳 切尔西 皇马 国安 申花 曼联 拜仁 利物浦 尤文 米兰 湖人 火箭 公牛 蓝队 红队 一班 二班 甲公司 乙公司".split(),
         "account": "花呗 借呗 余额宝 银行卡 信用卡 零钱 微信 支付宝 余额 微粒贷 储蓄卡 工资卡 新卡 旧卡".split(),
         "thing": "牛奶 茶 咖啡 米饭 面条 自行车 地铁 电脑 手机 报纸 猫 狗 钢琴 吉他 足球 篮球 书 音乐 夏天 冬天".split(),
-        "year": [str(year) for year in range(1803, 2020)],
-        "number": [str(number) for number in range(3, 900)],
+        "year": YEARS,
+        "number": NUMBERS,
         "colour": "红 黄 蓝 绿 黑 白 灰 紫 粉 橙".split(),
         "people": "男生 女生 男人 女人 老人 孩子 学生 医生 老板 员工 胖子 北方人 南方人 双鱼座 白羊座 天蝎座 猫 狗 爷爷 妈妈".split(),
         "clothes": "裤子 鞋 外套 毛衣 裙子 帽子 围巾 打底衫 衬衫 风衣 牛仔裤 靴子 羽绒服 包".split(),
@@ -24,26 +27,32 @@ NAMES = {
         "place": "Paris London Rome Berlin Tokyo Madrid Vienna Boston Chicago Dallas Sydney Oslo Cairo Lima".split(),
         "club": "Arsenal Chelsea Liverpool Juventus Milan Bayern Porto Ajax Lazio Celtic Everton Valencia".split(),
         "thing": "tea coffee milk rice bread cats dogs books music football tennis summer winter trains bikes".split(),
-        "year": [str(year) for year in range(1803, 2020)],
-        "number": [str(number) for number in range(3, 900)],
+        "year": YEARS,
+        "number": NUMBERS,
     },
 }
 
-# Of these and an ending names are put together that no text has: a model must not learn the few names above by heart.
-SYLLABLES = {
+SOUNDS = {
     "zh": "阿巴贝布查达德迪杜埃菲弗福戈格哈赫霍伊贾卡凯科克拉莱利林卢罗马梅米"
           "莫纳内尼诺帕佩皮普奇里萨塞沙什斯索塔泰特托瓦威沃西希亚尤扎",
     "en": "al bar ben cor dan del dor er fal gar hal is kar lan lor mar mel nor ol per ral ros sal tan tor ul van vel "
           "wil yor".split(),
 }
-ENDINGS = {
-    "zh": {"person": ("", "", "·{}"), "title": ("", "", "传", "世界", "大战", "2", "三国", "纪"),
-           "place": ("", "", "镇", "县", "湖", "岛", "山", "河谷"),
-           "club": ("", "队", "大学", "学院", "乐队", "银行", "公司", "俱乐部")},
-    "en": {"person": ("", " {}"), "place": ("", "ton", "ford", " County", " Island"),
-           "club": ("", " United", " College", " City", " Bank")},
+TITLES = "天龙剑神战斗王星月魔幻仙侠江湖英雄风云火影海梦花城圣古机甲武林飞车枪迷失乐园少年"
+
+# Syllables and endings of which names are put together that no text has: a model must not learn the few names above by
+# heart, and what is asked about games, books and series is mostly unheard of.
+COINED = {
+    "zh": {"person": (SOUNDS["zh"], ("", "", "·{}")),
+           "title": (TITLES, ("", "", "传", "世界", "大战", "2", "三国", "纪")),
+           "place": (SOUNDS["zh"], ("", "", "镇", "县", "湖", "岛", "山", "河谷")),
+           "club": (SOUNDS["zh"], ("", "队", "大学", "学院", "乐队", "银行", "公司", "俱乐部"))},
+    "en": {"person": (SOUNDS["en"], ("", " {}")),
+           "place": (SOUNDS["en"], ("", "ton", "ford", " County", " Island")),
+           "club": (SOUNDS["en"], ("", " United", " College", " City", " Bank"))},
 }
-INVENTED = 0.6            # of the names of these kinds
+COINED_SHARE = 0.6        # of the names of a kind that NAMES has too
+SYLLABLES = {"zh": 4, "en": 2}          # of a coined name, at most
 
 ROLES = {
     "zh": (
@@ -174,7 +183,8 @@ STANCES = {
     ),
 }
 
-# What is asked about a thing: the phrases of one line ask the same, those of different lines do not.
+# What is asked about a thing (of a list, or of a kind of coined names): the phrases of one line ask the same, those of
+# different lines do not.
 INTENTS = {
     "zh": (
         ("人参 生姜 蜂蜜 枸杞 茶叶 豆浆 山药 木瓜 红枣 燕麦 大蒜 柠檬".split(),
@@ -220,7 +230,7 @@ INTENTS = {
          (("八年级上册{n}答案", "初二上学期{n}的答案", "谁有八上{n}答案"), ("八年级下册{n}答案", "初二下学期{n}的答案", "谁有八下{n}答案"),
           ("九年级上册{n}答案", "初三上学期{n}的答案"), ("八年级上册{n}课本", "初二上学期{n}的书", "八上{n}教材"),
           ("{n}怎么学好", "如何学好{n}", "学{n}有什么方法"), ("{n}老师怎么考", "如何当上{n}老师"))),
-        ("{title}".split(),
+        ("title",
          (("{n}在哪里下载", "求{n}的下载地址", "哪儿能下{n}", "{n}有下载链接吗"), ("{n}好玩吗", "{n}好不好玩", "{n}值得玩吗"),
           ("{n}什么时候出第二部", "{n}第二部何时出", "{n}第二部出了没"), ("{n}的结局是什么", "{n}最后怎么样了", "{n}大结局"),
           ("{n}的主角是谁", "谁是{n}的主人公", "{n}主人公叫什么"), ("{n}的作者是谁", "谁写的{n}", "{n}是哪位作者写的"),
@@ -298,9 +308,6 @@ QUESTION_VALUES = {
 # Put before or after a thing they make another of it.
 ALTERED = {"zh": "小{} 大{} 新{} 老{} 白{} 黑{} 水{} 野{} 电动{} 国产{} 二手{} 儿童{} 迷你{} 进口{} 副{} {}粉 {}汁 {}机 {}片 {}套装".split(),
            "en": "small {}|old {}|wild {}|electric {}|used {}|mini {}|{} powder|{} case".split("|")}
-
-# Made up as those of SYLLABLES: what is asked about games, books and series is mostly unheard of.
-TITLE = "天龙剑神战斗王星月魔幻仙侠江湖英雄风云火影海梦花城圣古机甲武林飞车枪迷失乐园少年"
 
 # What customers ask of a service: of one line the same, with the service's name or without. Unlike INTENTS the words
 # of one line share little, and those of neighbouring lines much.

@@ -10,14 +10,17 @@ are in phrases.py.
 from __future__ import annotations
 
 import random
+from typing import Any, Callable
 
-from phrases import (ALTERED, ENDINGS, FRAMES, INTENTS, INVENTED, JOINTS, NAMES, QUESTION_FRAMES, QUESTION_ROLES,
-                     QUESTION_VALUES, ROLES, SERVICES, STANCES, SYLLABLES, SYMMETRIC, TITLE, VALUES)
+from phrases import (ALTERED, COINED, COINED_SHARE, FRAMES, INTENTS, JOINTS, NAMES, QUESTION_FRAMES, QUESTION_ROLES,
+                     QUESTION_VALUES, ROLES, SERVICES, STANCES, SYLLABLES, SYMMETRIC, VALUES)
 
+Nouns = list[str] | str              # a kind of coined names instead of a list
 Triple = tuple[str, str, str]
-Roles = dict[str, tuple[tuple[str, tuple[str, ...]], ...]]
-Values = dict[str, tuple[tuple[list[str], list[str], tuple[str, ...]], ...]]
-Intents = dict[str, tuple[tuple[list[str], tuple[tuple[str, ...], ...]], ...]]
+Roles = tuple[tuple[str, tuple[str, ...]], ...]
+Values = tuple[tuple[list[str], list[str], tuple[str, ...]], ...]
+Intents = tuple[tuple[Nouns, tuple[tuple[str, ...], ...]], ...]
+Kinds = tuple[tuple[Callable[..., Triple], dict[str, Any]], ...]        # a function below and its table in phrases.py
 
 
 def _triple_of(phrases: tuple[str, ...], right: dict[str, str], wrong: dict[str, str], rng: random.Random) -> Triple:
@@ -27,11 +30,11 @@ def _triple_of(phrases: tuple[str, ...], right: dict[str, str], wrong: dict[str,
 
 
 def _name(lang: str, kind: str, rng: random.Random) -> str:
-    if kind not in ENDINGS[lang] or (kind in NAMES[lang] and rng.random() >= INVENTED):
+    if kind not in COINED[lang] or (kind in NAMES[lang] and rng.random() >= COINED_SHARE):
         return rng.choice(NAMES[lang][kind])
-    syllables = TITLE if kind == "title" else SYLLABLES[lang]
-    first, second = ("".join(rng.choices(syllables, k=rng.randint(2, 4 if lang == "zh" else 2))) for _ in range(2))
-    name = first + rng.choice(ENDINGS[lang][kind]).format(second)
+    syllables, endings = COINED[lang][kind]
+    first, second = ("".join(rng.choices(syllables, k=rng.randint(2, SYLLABLES[lang]))) for _ in range(2))
+    name = first + rng.choice(endings).format(second)
     return name if lang == "zh" else name.title()
 
 
@@ -43,69 +46,43 @@ def _names(lang: str, kind: str, rng: random.Random) -> tuple[str, str]:
     return first, second
 
 
-def role(lang: str, rng: random.Random) -> Triple:
-    return _role_of(ROLES, lang, rng)
-
-
-def question_role(lang: str, rng: random.Random) -> Triple:
-    return _role_of(QUESTION_ROLES, lang, rng)
-
-
-def _role_of(table: Roles, lang: str, rng: random.Random) -> Triple:
-    kind, phrases = rng.choice(table[lang])
+def role(table: Roles, lang: str, rng: random.Random) -> Triple:
+    kind, phrases = rng.choice(table)
     a, b = _names(lang, kind, rng)
     return _triple_of(phrases, {"a": a, "b": b}, {"a": b, "b": a}, rng)
 
 
-def symmetric(lang: str, rng: random.Random) -> Triple:
+def symmetric(table: Roles, lang: str, rng: random.Random) -> Triple:
     """The names exchanged, to the same meaning; there is no other meaning: the last is the first."""
-    kind, phrases = rng.choice(SYMMETRIC[lang])
+    kind, phrases = rng.choice(table)
     a, b = _names(lang, kind, rng)
     phrase = rng.choice(phrases)
     text = phrase.format(a=a, b=b)
     return text, phrase.format(a=b, b=a), text
 
 
-def value(lang: str, rng: random.Random) -> Triple:
-    return _value_of(VALUES, lang, rng)
-
-
-def question_value(lang: str, rng: random.Random) -> Triple:
-    return _value_of(QUESTION_VALUES, lang, rng)
-
-
-def _value_of(table: Values, lang: str, rng: random.Random) -> Triple:
-    values, nouns, phrases = rng.choice(table[lang])
+def value(table: Values, _lang: str, rng: random.Random) -> Triple:
+    values, nouns, phrases = rng.choice(table)
     right, wrong = rng.sample(values, 2)
     noun = rng.choice(nouns)
     return _triple_of(phrases, {"v": right, "n": noun}, {"v": wrong, "n": noun}, rng)
 
 
-def stance(lang: str, rng: random.Random) -> Triple:
-    nouns, *sides = STANCES[lang]
+def stance(table: tuple[Any, ...], _lang: str, rng: random.Random) -> Triple:
+    nouns, *sides = table
     noun, phrases = rng.choice(nouns), rng.choice(sides)
     first, second = rng.sample(phrases, 2)
     side = rng.randrange(2)
     return first[side].format(n=noun), second[side].format(n=noun), first[1 - side].format(n=noun)
 
 
-def _noun(nouns: list[str], lang: str, rng: random.Random) -> str:
-    noun = rng.choice(nouns)
-    return _name(lang, "title", rng) if noun == "{title}" else noun
+def _noun(nouns: Nouns, lang: str, rng: random.Random) -> str:
+    return _name(lang, nouns, rng) if isinstance(nouns, str) else rng.choice(nouns)
 
 
-def intent(lang: str, rng: random.Random) -> Triple:
-    return _intent_of(INTENTS, lang, rng)
-
-
-def service(lang: str, rng: random.Random) -> Triple:
-    """What a customer asks, in a frame; the other meaning is another thing to ask."""
-    return _framed(_intent_of(SERVICES, lang, rng), QUESTION_FRAMES[lang], rng)
-
-
-def _intent_of(table: Intents, lang: str, rng: random.Random) -> Triple:
+def intent(table: Intents, lang: str, rng: random.Random) -> Triple:
     """The other meaning is half the time that of a neighbouring line, which is the harder to tell."""
-    nouns, lines = rng.choice(table[lang])
+    nouns, lines = rng.choice(table)
     noun = _noun(nouns, lang, rng)
     at = rng.randrange(len(lines))
     step = rng.choice((-1, 1)) if rng.random() < 0.5 else rng.randrange(1, len(lines))
@@ -114,20 +91,31 @@ def _intent_of(table: Intents, lang: str, rng: random.Random) -> Triple:
     return first.format(n=noun), second.format(n=noun), other.format(n=noun)
 
 
-def thing(lang: str, rng: random.Random) -> Triple:
+def thing(table: Intents, lang: str, rng: random.Random) -> Triple:
     """The same question about another thing, in the very words of the first."""
-    nouns, questions = rng.choice(INTENTS[lang])
+    nouns, lines = rng.choice(table)
     right = wrong = _noun(nouns, lang, rng)
     while wrong == right:
         wrong = rng.choice(ALTERED[lang]).format(right) if rng.random() < 0.4 else _noun(nouns, lang, rng)
-    return _triple_of(rng.choice(questions), {"n": right}, {"n": wrong}, rng)
+    return _triple_of(rng.choice(lines), {"n": right}, {"n": wrong}, rng)
+
+
+CLAUSES: Kinds = ((role, ROLES), (role, ROLES), (symmetric, SYMMETRIC))
+STATEMENTS: Kinds = ((role, ROLES), (role, ROLES), (value, VALUES), (stance, STANCES))
+QUESTIONS: Kinds = ((intent, INTENTS), (thing, INTENTS), (thing, INTENTS), (role, QUESTION_ROLES),
+                    (value, QUESTION_VALUES), (value, QUESTION_VALUES))
+REQUESTS: Kinds = ((intent, SERVICES),)
+
+
+def _any_of(kinds: Kinds, lang: str, rng: random.Random) -> Triple:
+    make, table = rng.choice(kinds)
+    return make(table[lang], lang, rng)
 
 
 def joined(lang: str, rng: random.Random) -> Triple:
     """A role and up to two clauses more as one text, as long as real sentences are; the other meaning has the names of
     the role exchanged, the paraphrase may have its clauses in another order and symmetric names exchanged."""
-    more = (role, role, symmetric)
-    clauses = [role(lang, rng), *(rng.choice(more)(lang, rng) for _ in range(rng.randint(0, 2)))]
+    clauses = [role(ROLES[lang], lang, rng), *(_any_of(CLAUSES, lang, rng) for _ in range(rng.randint(0, 2)))]
     order = rng.sample(range(len(clauses)), len(clauses))
     text = [clauses[i][0] for i in order]
     same = [clauses[i][1 if i == 0 or rng.random() < 0.6 else 0] for i in order]
@@ -138,26 +126,26 @@ def joined(lang: str, rng: random.Random) -> Triple:
     return joint.join(text) + end, joint.join(same) + end, joint.join(other) + end
 
 
-STATEMENTS = (role, role, value, stance)
-QUESTIONS = (intent, thing, thing, question_role, question_value, question_value)
-
-
-def triple(lang: str, rng: random.Random) -> Triple:
+def _framed(kinds: Kinds, frames: dict[str, tuple[str, ...]], lang: str, rng: random.Random) -> Triple:
     """A text, the same in other words, another meaning; in a frame that may differ between the first two."""
-    return _framed(rng.choice(STATEMENTS)(lang, rng), FRAMES[lang], rng)
-
-
-def question(lang: str, rng: random.Random) -> Triple:
-    """The same of questions."""
-    return _framed(rng.choice(QUESTIONS)(lang, rng), QUESTION_FRAMES[lang], rng)
-
-
-def _framed(made: Triple, frames: tuple[str, ...], rng: random.Random) -> Triple:
-    first, same, other = made
-    frame = rng.choice(frames)
-    around = frame if rng.random() < 0.5 else rng.choice(frames)
+    first, same, other = _any_of(kinds, lang, rng)
+    frame = rng.choice(frames[lang])
+    around = frame if rng.random() < 0.5 else rng.choice(frames[lang])
     return frame.format(first), around.format(same), frame.format(other)
 
 
+def statement(lang: str, rng: random.Random) -> Triple:
+    return _framed(STATEMENTS, FRAMES, lang, rng)
+
+
+def question(lang: str, rng: random.Random) -> Triple:
+    return _framed(QUESTIONS, QUESTION_FRAMES, lang, rng)
+
+
+def service(lang: str, rng: random.Random) -> Triple:
+    """What a customer asks; the other meaning is another thing to ask."""
+    return _framed(REQUESTS, QUESTION_FRAMES, lang, rng)
+
+
 # By the name of their settings: batch_NAME_zh and _en triples a step, of the weight NAME.
-MADE = {"made": triple, "question": question, "service": service, "joined": joined}
+MADE = {"made": statement, "question": question, "service": service, "joined": joined}
