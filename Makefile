@@ -99,6 +99,7 @@ AVX512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(BUILD)/model/kernels/avx2.o: FILE_CFLAGS = -mavx2 -mfma
 AVX512_OBJECTS = $(patsubst %,$(BUILD)/model/kernels/%.o,avx512 avx512vnni avx512bf16)
 $(AVX512_OBJECTS): FILE_CFLAGS = $(AVX512)
+$(BUILD)/model/kernels/avx512bf16.o: FILE_CFLAGS = $(AVX512) -mavx512bf16
 else ifeq ($(MACHINE),aarch64)
 $(BUILD)/model/kernels/neon.o: FILE_CFLAGS = -march=armv8.2-a+dotprod
 endif

@@ -62,7 +62,8 @@ static size_t attention_scratch_bytes(size_t n, size_t d)
     return TILE_ROWS * round_up_to(n, LANES) * sizeof(float);
 }
 
-/* scores[row][keys] = scale * q . k, the lanes past n are -infinity; tops[row]: the largest of each lane. */
+/* scores[row][keys] = scale * q . k, the lanes past n are -infinity; tops[row]: the largest of each lane. The last
+ * vector alone has lanes past n. */
 static void score_rows(tile_function *const *tiles, left_operand q, size_t rows, const uint32_t *panel, size_t n,
                        size_t steps, float scale, float *scores, vec *tops)
 {
@@ -77,27 +78,22 @@ static void score_rows(tile_function *const *tiles, left_operand q, size_t rows,
         for (size_t row = 0; row < rows; row++)
             for (size_t v = 0; v < width / LANES; v++) {
                 size_t at = first + v * LANES;
-                vec x = vec_fill_after(as_vec(sums[row][v]) * vec_all(scale), n - at, -INFINITY);
+                vec x = as_vec(sums[row][v]) * vec_all(scale);
+                if (at + LANES > n)
+                    x = vec_fill_after(x, n - at, -INFINITY);
                 tops[row] = vec_max(tops[row], x);
                 vec_store(scores + row * keys + at, x);
             }
     }
 }
 
-/* e^(score - top), in place, or rounded to bf16 where rounded is not NULL; returns 1 / their sum. */
-ALWAYS_INLINE float exponentials(float *scores, size_t keys, vec tops, uint16_t *rounded)
+/* e^(score - top), in place; returns 1 / their sum. */
+static float exponentials(float *scores, size_t keys, vec tops)
 {
     vec top = vec_all(vec_largest(tops)), sum = vec_all(0.0f);
-    (void)rounded;
     for (size_t j = 0; j < keys; j += LANES) {
         vec e = vec_exp(vec_load(scores + j) - top);
         sum = sum + e;
-#if BF16_DOT
-        if (rounded) {
-            store_bf16(rounded + j, e);
-            continue;
-        }
-#endif
         vec_store(scores + j, e);
     }
     return 1.0f / vec_sum(sum);
@@ -134,7 +130,7 @@ static void attention_attend(const float *q, size_t q_stride, size_t rows, const
         left_operand queries = { q + row * q_stride, q_stride, 1 };
         score_rows(tiles_f32, queries, count, panels, n, d, scale, scores, tops);
         for (size_t i = 0; i < count; i++)
-            factors[i] = exponentials(scores + i * s.keys, s.keys, tops[i], NULL);
+            factors[i] = exponentials(scores + i * s.keys, s.keys, tops[i]);
         mix_values(tiles_f32, (left_operand){ scores, s.keys, 1 }, count, factors, values, n, d, out + row * out_stride,
                    out_stride);
     }
@@ -207,6 +203,19 @@ static size_t bf16_attention_scratch_bytes(size_t n, size_t d)
     return TILE_ROWS * (keys * (sizeof(float) + sizeof(uint16_t)) + bf16_row_bytes(d));
 }
 
+/* e^(score - top) as bf16; returns 1 / their sum. */
+static float bf16_exponentials(const float *scores, size_t keys, vec tops, uint16_t *out)
+{
+    const vec binary = vec_all(1.44269504f), minus_top = vec_all(-vec_largest(tops)) * binary;
+    vec sum = vec_all(0.0f);
+    for (size_t j = 0; j < keys; j += LANES) {
+        vec e = vec_exp2_rough(vec_fma(vec_load(scores + j), binary, minus_top));
+        sum = sum + e;
+        store_bf16(out + j, e);
+    }
+    return 1.0f / vec_sum(sum);
+}
+
 static void bf16_attention_attend(const float *q, size_t q_stride, size_t rows, const void *packed, size_t n, size_t d,
                                   float scale, float *out, size_t out_stride, void *scratch)
 {
@@ -224,7 +233,7 @@ static void bf16_attention_attend(const float *q, size_t q_stride, size_t rows, 
             bf16_prepare(q + (row + i) * q_stride, d, queries + i * query_words);
         score_rows(tiles_bf16, (left_operand){ queries, query_words, 1 }, count, panels, n, words, scale, scores, tops);
         for (size_t i = 0; i < count; i++)
-            factors[i] = exponentials(scores + i * s.keys, s.keys, tops[i], weights + i * s.keys);
+            factors[i] = bf16_exponentials(scores + i * s.keys, s.keys, tops[i], weights + i * s.keys);
         mix_values(tiles_bf16, (left_operand){ weights, s.keys / 2, 1 }, count, factors, values, s.keys / 2, d,
                    out + row * out_stride, out_stride);
     }

@@ -100,25 +100,25 @@ ALWAYS_INLINE vec high_bf16(ivec words)
     return as_vec(_mm512_and_si512(words, _mm512_set1_epi32((int)0xffff0000u)));
 }
 
-/* Rounded to nearest even; the bf16 is the upper half of each lane. */
-ALWAYS_INLINE ivec round_bf16(vec x)
+#if AVX512_BF16
+/* LANES numbers as bf16, rounded to nearest even; subnormal ones become zero. */
+ALWAYS_INLINE __m256i to_bf16_lanes(vec x)
 {
-    ivec bits = as_ivec(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    return _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    return (__m256i)_mm512_cvtneps_pbh(x);
 }
 
-/* LANES numbers as bf16. */
 ALWAYS_INLINE void store_bf16(void *p, vec x)
 {
-    _mm256_storeu_si256(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_bf16(x), 16)));
+    _mm256_storeu_si256(p, to_bf16_lanes(x));
 }
 
 /* Words of two numbers, one from each operand. */
 ALWAYS_INLINE void store_bf16_pairs(void *p, vec low, vec high)
 {
-    ivec upper = _mm512_and_si512(round_bf16(high), _mm512_set1_epi32((int)0xffff0000u));
-    _mm512_storeu_si512(p, _mm512_or_si512(_mm512_srli_epi32(round_bf16(low), 16), upper));
+    ivec upper = _mm512_slli_epi32(_mm512_cvtepu16_epi32(to_bf16_lanes(high)), 16);
+    _mm512_storeu_si512(p, _mm512_or_si512(_mm512_cvtepu16_epi32(to_bf16_lanes(low)), upper));
 }
+#endif
 
 /* LANES numbers, rounded, plus zero, clamped to 0 .. 255. */
 ALWAYS_INLINE void store_int8(void *p, vec x, int32_t zero)

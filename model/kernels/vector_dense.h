@@ -44,34 +44,60 @@ typedef struct {
     size_t y_stride;
 } tile_target;
 
-ALWAYS_INLINE void store_vector(const tile_target *t, size_t row, size_t v, vec x)
-{
-    size_t lanes = t->columns - v * LANES;
-    if (t->bias)
-        x = x + vec_load_first(t->bias + v * LANES, lanes);
-    vec_store_first(t->y + row * t->y_stride + v * LANES, lanes, vec_activate(t->act, x));
-}
-
-static void store_floats(const tile_target *t, size_t row, const ivec *sums)
-{
-    for (size_t v = 0; v * LANES < t->columns; v++)
-        store_vector(t, row, v, as_vec(sums[v]));
-}
-
 /* In front of a prepared int8 row: x = scale * (q - zero). */
 typedef struct {
     float scale;
     int32_t zero;
 } int8_header;
 
-static void store_integers(const tile_target *t, size_t row, const ivec *sums, int8_header x)
+/* header NULL: the sums are floats. */
+ALWAYS_INLINE vec product_of(const tile_target *t, size_t v, ivec sum, const int8_header *header)
 {
-    for (size_t v = 0; v * LANES < t->columns; v++) {
-        ivec zero = ivec_all((uint32_t)(x.zero - INT8_OFFSET));
-        ivec shift = ivec_multiply(zero, ivec_load(t->column_sums + v * LANES));
-        vec product = to_vec(ivec_subtract(sums[v], shift));
-        store_vector(t, row, v, product * (vec_all(x.scale) * vec_load(t->scales + v * LANES)));
+    if (!header)
+        return as_vec(sum);
+    ivec zero = ivec_all((uint32_t)(header->zero - INT8_OFFSET));
+    vec product = to_vec(ivec_subtract(sum, ivec_multiply(zero, ivec_load(t->column_sums + v * LANES))));
+    return product * (vec_all(header->scale) * vec_load(t->scales + v * LANES));
+}
+
+/* act is a constant where speed counts. A whole panel, the usual case, needs no masks. t by value: stores through y
+ * might else change it. */
+ALWAYS_INLINE void store_row_as(activation act, const tile_target t, size_t row, const ivec *sums,
+                                const int8_header *header)
+{
+    float *y = t.y + row * t.y_stride;
+    for (size_t v = 0; v * LANES < t.columns; v++) {
+        size_t lanes = t.columns - v * LANES;
+        vec x = product_of(&t, v, sums[v], header);
+        if (t.bias)
+            x = x + (lanes >= LANES ? vec_load(t.bias + v * LANES) : vec_load_first(t.bias + v * LANES, lanes));
+        x = vec_activate(act, x);
+        if (lanes >= LANES)
+            vec_store(y + v * LANES, x);
+        else
+            vec_store_first(y + v * LANES, lanes, x);
     }
+}
+
+ALWAYS_INLINE void store_row(const tile_target *t, size_t row, const ivec *sums, const int8_header *header)
+{
+    switch (t->act) {
+    case ACTIVATION_NONE: store_row_as(ACTIVATION_NONE, *t, row, sums, header); break;
+    case ACTIVATION_GELU: store_row_as(ACTIVATION_GELU, *t, row, sums, header); break;
+    default: store_row_as(t->act, *t, row, sums, header); break;
+    }
+}
+
+/* Not inlined, as the tiles are not. */
+static __attribute__((noinline)) void store_floats(const tile_target *t, size_t row, const ivec *sums)
+{
+    store_row(t, row, sums, NULL);
+}
+
+static __attribute__((noinline)) void store_integers(const tile_target *t, size_t row, const ivec *sums,
+                                                     int8_header header)
+{
+    store_row(t, row, sums, &header);
 }
 
 /* x: rows of words; int8 rows have a header in front. */
