@@ -296,6 +296,37 @@ START_TEST(softmax_attention_in_bf16_is_near_the_explicit_matrix)
 }
 END_TEST
 
+/* Scores that bf16 holds exactly and values that pick one weight each leave two errors: half a unit of bf16 (2^-8) for
+ * the weight, and the exponential's 7.5e-5 for it and for the sum. */
+START_TEST(a_weight_of_bf16_attention_is_right_to_half_a_unit)
+{
+    enum { KEYS = 64 };
+    const kernels *k = level_at(_i);
+    if (!k || !k->attention[PRECISION_BF16])
+        return;
+    const attention_format *format = k->attention[PRECISION_BF16];
+    float *operands = calloc(2 * KEYS * KEYS + 2 * KEYS, sizeof *operands);
+    float *scratch = scratch_of(attention_softmax_scratch_bytes(format, KEYS, KEYS) / sizeof *scratch);
+    ck_assert_ptr_nonnull(operands);
+    float *keys = operands, *values = keys + KEYS * KEYS, *query = values + KEYS * KEYS, *out = query + KEYS;
+    double sum = 0;
+    query[0] = 1;
+    for (size_t j = 0; j < KEYS; j++) {
+        keys[j * KEYS] = -(float)j * (j % 2 ? 0.5F : 0.03125F);
+        values[j * KEYS + j] = 1;
+        sum += exp((double)keys[j * KEYS]);
+    }
+    void *packed = scratch_of(format->packed_bytes(KEYS, KEYS) / sizeof *scratch);
+    format->pack(keys, KEYS, values, KEYS, KEYS, KEYS, packed);
+    format->attend(query, KEYS, 1, packed, KEYS, KEYS, 1, out, KEYS, scratch);
+    for (size_t j = 0; j < KEYS; j++)
+        ck_assert_double_le(fabs((double)out[j] / (exp((double)keys[j * KEYS]) / sum) - 1), 0x1p-8 + 3 * 7.5e-5);
+    free(packed);
+    free(scratch);
+    free(operands);
+}
+END_TEST
+
 /* Rows that another task computes stay untouched, and the cut changes no bit. */
 START_TEST(a_range_of_queries_gives_the_same_bytes_as_all_of_them)
 {
@@ -458,6 +489,7 @@ int main(void)
                         levels_compiled_in() * LINEAR_MAPS);
     tcase_add_loop_test(t, softmax_attention_is_the_explicit_matrix, 0, levels_compiled_in() * 3);
     tcase_add_loop_test(t, softmax_attention_in_bf16_is_near_the_explicit_matrix, 0, levels_compiled_in());
+    tcase_add_loop_test(t, a_weight_of_bf16_attention_is_right_to_half_a_unit, 0, levels_compiled_in());
     tcase_add_loop_test(t, a_range_of_queries_gives_the_same_bytes_as_all_of_them, 0, levels_compiled_in());
     tcase_add_loop_test(t, queries_and_keys_of_zeros_give_finite_values, 0, LINEAR_MAPS);
     tcase_add_test(t, the_rotary_table_holds_hugging_face_s_sinusoids);

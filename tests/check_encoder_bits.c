@@ -158,17 +158,20 @@ START_TEST(the_formula_for_scratch_memory_is_what_is_taken)
 }
 END_TEST
 
-/* A scratch that is filled to its last token: the sanitizers watch. */
+/* A scratch that is filled to its last token: the sanitizers watch. Step by step, and in blocks of rows, the last of
+ * them a short one. _i: precision */
 START_TEST(a_full_scratch_is_enough)
 {
-    static const uint32_t IDS[40] = { 2, 7, 9 }, STARTS[3] = { 0, 33, 40 };
-    fixture x = fixture_open("tests/golden/encoder/roformer_projection", level_named(NULL), 2);
+    static const uint32_t IDS[250] = { 2, 7, 9 }, STARTS[][3] = { { 0, 33, 40 }, { 0, 33, 250 } };
+    fixture x = fixture_open_in("tests/golden/encoder/roformer_projection", level_named(NULL), (precision_kind)_i, 2);
     encoder_scratch *exact = NULL;
     errinfo err = { 0 };
     float got[2 * 32], want[32];
-    for (attention_kind kind = 0; kind < ATTENTION_KINDS; kind++) {
-        encoder_batch batch = { .ids = IDS, .starts = STARTS, .sequences = 2, .attention = kind };
-        ck_assert_int_eq(encoder_scratch_open(&exact, x.e, 40, 2, 2, &err), ST_OK);
+    for (size_t i = 0; i < COUNT(STARTS) * ATTENTION_KINDS; i++) {
+        const uint32_t *starts = STARTS[i % COUNT(STARTS)];
+        attention_kind kind = (attention_kind)(i / COUNT(STARTS));
+        encoder_batch batch = { .ids = IDS, .starts = starts, .sequences = 2, .attention = kind };
+        ck_assert_int_eq(encoder_scratch_open(&exact, x.e, starts[2], 2, 2, &err), ST_OK);
         encoder_run(x.e, exact, x.p, &batch, got);
         fixture_encode(&x, IDS, 33, kind, want);
         ck_assert_int_eq(memcmp(got, want, sizeof want), 0);
@@ -186,7 +189,7 @@ int main(void)
     tcase_add_loop_test(t, a_vector_has_the_same_bytes_in_any_batch_order_and_thread_count, 0,
                         levels_compiled_in() * PRECISIONS * (int)COUNT(MODELS) * ATTENTION_KINDS);
     tcase_add_test(t, the_formula_for_scratch_memory_is_what_is_taken);
-    tcase_add_test(t, a_full_scratch_is_enough);
+    tcase_add_loop_test(t, a_full_scratch_is_enough, 0, PRECISIONS);
     suite_add_tcase(suite, t);
     return check_run(suite);
 }

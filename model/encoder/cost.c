@@ -9,6 +9,7 @@
 #include "model/encoder/forward.h"
 #include "model/encoder/head_time.h"
 #include "model/encoder/pooling.h"
+#include "model/encoder/rowwise.h"
 
 #include <stdlib.h>
 
@@ -82,7 +83,8 @@ static size_t attention_bytes(const encoder *e, attention_kind kind, size_t n)
 
 size_t cost_bytes(const encoder *e, attention_kind kind, size_t n, size_t threads)
 {
-    return encoder_scratch_bytes(e, n, 1, 0) + threads * attention_bytes(e, kind, n);
+    size_t attention = attention_bytes(e, kind, n), rows = rowwise_bytes(e, n);
+    return encoder_scratch_bytes(e, n, 1, 0) + threads * (attention > rows ? attention : rows);
 }
 
 /* ---- predicting ---- */

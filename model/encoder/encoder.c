@@ -9,6 +9,7 @@
 #include "model/encoder/forward.h"
 #include "model/encoder/pooling.h"
 #include "model/encoder/rope.h"
+#include "model/encoder/rowwise.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -208,7 +209,7 @@ static void carve_all(carver *c, const encoder *e, encoder_scratch *s)
     const encoder_config *config = &e->config;
     const size_t tokens = s->max_tokens, sequences = s->max_sequences, d = config->hidden_size;
     const size_t wide = larger(larger(3 * d, config->intermediate_size), config->embedding_size);
-    s->worker_bytes = aligned(larger(attention_bytes(e, tokens), dense_bytes(e)));
+    s->worker_bytes = aligned(larger(larger(attention_bytes(e, tokens), dense_bytes(e)), rowwise_bytes(e, tokens)));
     s->workers = carve(c, s->threads, s->worker_bytes);
     s->hidden = carve(c, tokens * d, sizeof *s->hidden);
     s->mixed = carve(c, tokens * d, sizeof *s->mixed);
@@ -343,11 +344,17 @@ static dense_rows run_sublayers(const forward *f, const layer_weight *layer, con
     return normed;
 }
 
+static void run_attention(const forward *f, const layer_weight *layer, dense_rows hidden)
+{
+    if (!hidden.multiplied)
+        forward_dense(f, hidden, &layer->qkv, ACTIVATION_NONE, f->s->wide);
+    forward_attention(f, layer);
+}
+
 static dense_rows run_layer(const forward *f, const layer_weight *layer, dense_rows hidden, const dense_weight *next)
 {
-    forward_dense(f, hidden, &layer->qkv, ACTIVATION_NONE, f->s->wide);
-    forward_attention(f, layer);
-    return run_sublayers(f, layer, next);
+    run_attention(f, layer, hidden);
+    return rowwise_pays(f) ? rowwise_run(f, layer, next) : run_sublayers(f, layer, next);
 }
 
 /* What follows the last layer's keys and values is needed for the first token of each sequence alone: the batch shrinks
@@ -356,9 +363,8 @@ static void run_last_layer_first_rows(forward *f, const layer_weight *layer, den
 {
     const encoder_scratch *s = f->s;
     const size_t width = f->e->config.hidden_size;
-    forward_dense(f, hidden, &layer->qkv, ACTIVATION_NONE, s->wide);
     f->first_only = true;
-    forward_attention(f, layer);
+    run_attention(f, layer, hidden);
     forward_gather_first(f, s->mixed, width);
     forward_gather_first(f, s->hidden, width);
     *firsts = *f->batch;

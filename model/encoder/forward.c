@@ -13,6 +13,7 @@
 
 enum {
     PANEL_COLUMNS = 64,     /* of a dense task: even one short text is shared out evenly */
+    DENSE_ROWS = 96,        /* of a dense task at most: so many meet a panel while it is in the cache */
     ROWS_PER_TASK = 4,      /* of a norm, an embedding or a conversion task */
     LONG_TOKENS = 1024      /* attention over so many is run in parts, where somebody may want the pool in between */
 };
@@ -27,13 +28,12 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void *worker_scratch(const encoder_scratch *s, size_t worker)
+void *forward_worker_scratch(const forward *f, size_t worker)
 {
-    return s->workers + worker * s->worker_bytes;
+    return f->s->workers + worker * f->s->worker_bytes;
 }
 
-/* A step of the forward. Afterwards the pool is free, for whoever asked to be told. */
-static void run_tasks(const forward *f, size_t count, pool_task *task, void *context)
+void forward_run_tasks(const forward *f, size_t count, pool_task *task, void *context)
 {
     pool_run(f->pool, count, task, context);
     if (f->batch->between)
@@ -61,31 +61,47 @@ static void norm_row(const rows_job *job, float *x, const float *add)
         k->layer_norm(x, add, job->w.gamma, job->w.beta, eps, job->width, x);
 }
 
-static char *prepared_row(const forward *f, const dense_weight *w, size_t t)
+void *forward_prepared_row(const forward *f, const dense_weight *w, size_t t)
 {
     return f->s->prepared + t * w->format->row_bytes(w->inputs);
 }
 
-static void norm_rows(void *context, size_t task, size_t worker)
+static void norm_rows(const rows_job *job, size_t first, size_t last)
 {
-    const rows_job *job = context;
-    size_t last = smaller((task + 1) * ROWS_PER_TASK, job->f->tokens);
-    (void)worker;
-    for (size_t t = task * ROWS_PER_TASK; t < last; t++) {
+    for (size_t t = first; t < last; t++) {
         float *x = job->x + t * job->width;
         norm_row(job, x, job->add ? job->add + t * job->width : NULL);
         if (job->next)
-            job->next->format->prepare(x, job->width, prepared_row(job->f, job->next, t));
+            job->next->format->prepare(x, job->width, forward_prepared_row(job->f, job->next, t));
     }
+}
+
+static void norm_task(void *context, size_t task, size_t worker)
+{
+    const rows_job *job = context;
+    (void)worker;
+    norm_rows(job, task * ROWS_PER_TASK, smaller((task + 1) * ROWS_PER_TASK, job->f->tokens));
+}
+
+static rows_job norm_job(const forward *f, float *x, const float *add, norm_weight w, size_t width,
+                         const dense_weight *next)
+{
+    return (rows_job){ f, x, add, w, width, next && next->format->row_bytes ? next : NULL };
+}
+
+void forward_norm_rows(const forward *f, float *x, const float *add, norm_weight w, size_t width,
+                       const dense_weight *next, size_t first, size_t last)
+{
+    rows_job job = norm_job(f, x, add, w, width, next);
+    norm_rows(&job, first, last);
 }
 
 dense_rows forward_norm(const forward *f, float *x, const float *add, norm_weight w, size_t width,
                         const dense_weight *next)
 {
-    bool prepare = next && next->format->row_bytes;
-    rows_job job = { f, x, add, w, width, prepare ? next : NULL };
-    run_tasks(f, parts(f->tokens, ROWS_PER_TASK), norm_rows, &job);
-    return (dense_rows){ x, f->tokens, prepare };
+    rows_job job = norm_job(f, x, add, w, width, next);
+    forward_run_tasks(f, parts(f->tokens, ROWS_PER_TASK), norm_task, &job);
+    return (dense_rows){ .x = x, .count = f->tokens, .prepared = job.next };
 }
 
 void forward_gather_first(const forward *f, float *x, size_t width)
@@ -134,7 +150,7 @@ void forward_embed(const forward *f, float *x)
 {
     const encoder *e = f->e;
     rows_job job = { .f = f, .x = x, .w = e->weights.embedding_norm, .width = e->config.embedding_size };
-    run_tasks(f, parts(f->tokens, ROWS_PER_TASK), embed_rows, &job);
+    forward_run_tasks(f, parts(f->tokens, ROWS_PER_TASK), embed_rows, &job);
 }
 
 /* ---- dropout ---- */
@@ -160,7 +176,7 @@ void forward_dropout(const forward *f, float *x, size_t width, size_t layer, dro
 {
     dropout_job job = { f, x, width, layer, site };
     if (f->batch->dropout)
-        run_tasks(f, f->batch->sequences, dropout_sequence, &job);
+        forward_run_tasks(f, f->batch->sequences, dropout_sequence, &job);
 }
 
 /* ---- dense layers ---- */
@@ -172,7 +188,7 @@ typedef struct {
     const dense_weight *w;
     activation act;
     float *y;
-    size_t rows, row_parts, panel;
+    size_t rows, row_part, row_parts, panel;
 } dense_job;
 
 typedef struct {
@@ -188,7 +204,7 @@ static void prepare_rows(void *context, size_t task, size_t worker)
     size_t last = smaller((task + 1) * ROWS_PER_TASK, job->rows.count);
     (void)worker;
     for (size_t t = task * ROWS_PER_TASK; t < last; t++)
-        job->w->format->prepare(job->rows.x + t * inputs, inputs, prepared_row(job->f, job->w, t));
+        job->w->format->prepare(job->rows.x + t * inputs, inputs, forward_prepared_row(job->f, job->w, t));
 }
 
 /* Tasks of one panel follow each other: its weights stay in the cache while the rows pass by. */
@@ -197,30 +213,38 @@ static void dense_task(void *context, size_t task, size_t worker)
     const dense_job *job = context;
     const dense_weight *w = job->w;
     const dense_format *format = w->format;
-    size_t row = task % job->row_parts * format->row_block;
+    size_t row = task % job->row_parts * job->row_part;
     size_t first = task / job->row_parts * job->panel;
     format->dense((const char *)job->x + row * job->x_stride_bytes, job->x_stride_bytes,
-                  smaller(format->row_block, job->rows - row), w, first,
+                  smaller(job->row_part, job->rows - row), w, first,
                   smaller(first + job->panel, w->outputs), job->act, job->y + row * w->outputs,
-                  w->outputs, worker_scratch(job->f->s, worker));
+                  w->outputs, forward_worker_scratch(job->f, worker));
+}
+
+/* Tasks of 96 and 32 rows would leave one thread waiting for the other: 128 rows are 66 and 62. */
+static size_t even_part(size_t rows, size_t row_block)
+{
+    size_t wanted = parts(rows, parts(rows, DENSE_ROWS));
+    return parts(wanted, row_block) * row_block;
 }
 
 void forward_dense(const forward *f, dense_rows rows, const dense_weight *w, activation act, float *y)
 {
     const dense_format *format = w->format;
+    const size_t row_part = even_part(rows.count, format->row_block);
     dense_job job = {
         .f = f, .x = rows.x, .x_stride_bytes = w->inputs * sizeof *rows.x, .w = w, .act = act, .y = y,
-        .rows = rows.count, .row_parts = parts(rows.count, format->row_block),
+        .rows = rows.count, .row_part = row_part, .row_parts = parts(rows.count, row_part),
         .panel = parts(PANEL_COLUMNS, format->column_block) * format->column_block,
     };
     if (format->row_bytes) {
         prepare_job prepare = { f, w, rows };
         if (!rows.prepared)
-            run_tasks(f, parts(rows.count, ROWS_PER_TASK), prepare_rows, &prepare);
+            forward_run_tasks(f, parts(rows.count, ROWS_PER_TASK), prepare_rows, &prepare);
         job.x = f->s->prepared;
         job.x_stride_bytes = format->row_bytes(w->inputs);
     }
-    run_tasks(f, job.row_parts * parts(w->outputs, job.panel), dense_task, &job);
+    forward_run_tasks(f, job.row_parts * parts(w->outputs, job.panel), dense_task, &job);
 }
 
 /* ---- attention ---- */
@@ -304,7 +328,7 @@ static void attention_task(void *context, size_t task, size_t worker)
     const encoder *e = job->f->e;
     const size_t heads = e->config.heads, item = (job->first + task) / heads, head_index = (job->first + task) % heads;
     attention_head head = head_of(job, &job->f->s->items[item], head_index);
-    forward_attend(e, job->f->batch->attention, &head, worker_scratch(job->f->s, worker));
+    forward_attend(e, job->f->batch->attention, &head, forward_worker_scratch(job->f, worker));
 }
 
 /* How many queries an item has at most. All but softmax gather all keys before the first query, and softmax packs them:
@@ -340,7 +364,7 @@ void forward_attention(const forward *f, const layer_weight *layer)
     const size_t count = list_items(f) * f->e->config.heads;
     const size_t part = f->batch->between && f->tokens > LONG_TOKENS ? pool_threads(f->pool) : count;
     for (; job.first < count; job.first += part)
-        run_tasks(f, smaller(part, count - job.first), attention_task, &job);
+        forward_run_tasks(f, smaller(part, count - job.first), attention_task, &job);
 }
 
 /* ---- pooling ---- */
@@ -364,5 +388,5 @@ static void pool_sequence(void *context, size_t task, size_t worker)
 void forward_pool(const forward *f, float *out)
 {
     pool_job job = { f, out };
-    run_tasks(f, f->batch->sequences, pool_sequence, &job);
+    forward_run_tasks(f, f->batch->sequences, pool_sequence, &job);
 }

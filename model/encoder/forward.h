@@ -51,15 +51,23 @@ typedef struct {
     bool first_only;              /* attention is wanted for the first token of each sequence only */
 } forward;
 
-/* The input of a dense layer. prepared: s->prepared holds the rows in the layer's format already. */
+/* The input of a dense layer. */
 typedef struct {
     const float *x;
     size_t count;
-    bool prepared;
+    bool prepared;                /* s->prepared holds the rows in the layer's format already */
+    bool multiplied;              /* s->wide holds the layer's output already */
 } dense_rows;
 
 /* Queries of an attention_item when there are few heads to share out: keys and values are packed once an item. */
 enum { FORWARD_QUERIES = 256 };
+
+/* Tasks over the pool. Afterwards the pool is free, for whoever asked to be told. */
+void forward_run_tasks(const forward *f, size_t count, pool_task *task, void *context);
+/* s->worker_bytes of one worker. */
+void *forward_worker_scratch(const forward *f, size_t worker);
+/* Of row t of w's input, in the layout of w's format. */
+void *forward_prepared_row(const forward *f, const dense_weight *w, size_t t);
 
 const attention_format *forward_attention_format(const encoder *e);
 
@@ -80,6 +88,10 @@ void forward_dense(const forward *f, dense_rows rows, const dense_weight *w, act
  * (next NULL: none does). Returns x as that layer's input. */
 dense_rows forward_norm(const forward *f, float *x, const float *add, norm_weight w, size_t width,
                         const dense_weight *next);
+
+/* The same of rows first to last - 1, by the caller alone. */
+void forward_norm_rows(const forward *f, float *x, const float *add, norm_weight w, size_t width,
+                       const dense_weight *next, size_t first, size_t last);
 
 /* With dropout: x[T][width], what a sublayer adds (or the embeddings, layer 0), through the mask of each sequence. */
 void forward_dropout(const forward *f, float *x, size_t width, size_t layer, dropout_site site);

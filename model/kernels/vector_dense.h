@@ -16,7 +16,7 @@
 #define INT8_OFFSET 0          /* what a level takes off the integers of x to store them */
 #endif
 
-enum { LINE_BYTES = 64, DENSE_ROWS = 96 };    /* 16 tiles of rows: a panel comes from the second-level cache 16 times */
+enum { LINE_BYTES = 64 };
 
 static size_t round_up_to(size_t n, size_t unit)
 {
@@ -157,7 +157,7 @@ static void f32_dense(const void *x, size_t x_stride_bytes, size_t rows, const d
 }
 
 static const dense_format f32_format = {
-    .row_block = DENSE_ROWS,
+    .row_block = TILE_ROWS,
     .column_block = PANEL,
     .packed_bytes = f32_packed_bytes,
     .pack = f32_pack,
@@ -215,7 +215,7 @@ static void bf16_dense(const void *x, size_t x_stride_bytes, size_t rows, const 
 }
 
 static const dense_format bf16_format = {
-    .row_block = DENSE_ROWS,
+    .row_block = TILE_ROWS,
     .column_block = PANEL,
     .packed_bytes = bf16_packed_bytes,
     .pack = bf16_pack,
@@ -321,7 +321,7 @@ static void int8_dense(const void *x, size_t x_stride_bytes, size_t rows, const 
 }
 
 static const dense_format int8_format = {
-    .row_block = DENSE_ROWS,
+    .row_block = TILE_ROWS,
     .column_block = PANEL,
     .packed_bytes = int8_packed_bytes,
     .pack = int8_pack,

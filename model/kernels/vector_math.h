@@ -30,7 +30,7 @@ ALWAYS_INLINE vec vec_exp(vec x)
 }
 
 #if BF16_DOT
-/* 2^x for what is rounded to bf16 next (half a unit there is 2e-3): relative error below 7.5e-5; NaN stays. */
+/* 2^x for what is rounded to bf16 next (half a unit there is 4e-3): relative error below 7.5e-5; NaN stays. */
 ALWAYS_INLINE vec vec_exp2_rough(vec x)
 {
     x = vec_max(vec_all(-160.0f), x);    /* 0 from here on */

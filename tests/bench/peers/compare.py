@@ -136,18 +136,17 @@ def summary(samples: list[dict[str, float]]) -> dict[str, float]:
 
 
 def in_turn(
-    workers: list[Worker], rounds: int, request: dict[str, Any]
+    asked: list[tuple[Worker, dict[str, Any]]], rounds: int
 ) -> dict[int, dict[str, float]]:
-    """Asks every worker once a round, beginning with another one each time; failures leave no entry."""
+    """Asks every worker its request once a round, beginning with another one each time; failures leave no entry."""
     samples: dict[int, list[dict[str, float]]] = {}
     for turn in range(rounds):
-        for step in range(len(workers)):
-            index = (turn + step) % len(workers)
-            reply = workers[index].ask(request)
+        for step in range(len(asked)):
+            index = (turn + step) % len(asked)
+            worker, request = asked[index]
+            reply = worker.ask(request)
             if "error" in reply:
-                say(
-                    f"{workers[index].entry.name} {workers[index].entry.precision}: {reply['error']}"
-                )
+                say(f"{worker.entry.name} {worker.entry.precision}: {reply['error']}")
                 continue
             samples.setdefault(index, []).append(reply)
     return {index: summary(values) for index, values in samples.items()}
@@ -165,7 +164,8 @@ def add_lengths(
         say(f"{setting.folder.name}: one text of {length} tokens")
         ids = ids_of(setting, language, length)
         request = {"ask": "ids", "ids": ids, "budget_ms": arguments.budget_ms}
-        for index, times in in_turn(workers, arguments.rounds, request).items():
+        asked = [(worker, request) for worker in workers]
+        for index, times in in_turn(asked, arguments.rounds).items():
             rows[index]["lengths"][str(length)] = times
 
 
@@ -175,17 +175,23 @@ def add_mixed(
     setting: engines.Setting,
     arguments: argparse.Namespace,
 ) -> None:
-    """Texts of mixed lengths, tokenizer included; each engine keeps its best batch."""
+    """Texts of mixed lengths, tokenizer included; each engine keeps its best batch. All batches take turns with all
+    engines: on a machine whose speed drifts, those asked in another minute would not be compared."""
     mixed = texts.mixed(texts.language_of(setting.folder.name), arguments.mixed)
-    for batch in sorted({batch for worker in workers for batch in worker.batches}):
-        say(f"{setting.folder.name}: {len(mixed)} mixed texts, batches of {batch or 'own choice'}")
-        able = [worker for worker in workers if batch in worker.batches]
-        request = {"ask": "texts", "texts": mixed, "batch": batch, "budget_ms": arguments.budget_ms}
-        for index, times in in_turn(able, arguments.rounds, request).items():
-            row = rows[workers.index(able[index])]
-            best, median = (1000 * len(mixed) / times[key] for key in ("best_ms", "median_ms"))
-            if median > row.get("mixed", {"median": 0})["median"]:
-                row["mixed"] = {"best": best, "median": median, "batch": batch}
+    choices = [(at, batch) for at, worker in enumerate(workers) for batch in worker.batches]
+    asked = [
+        (
+            workers[at],
+            {"ask": "texts", "texts": mixed, "batch": batch, "budget_ms": arguments.budget_ms},
+        )
+        for at, batch in choices
+    ]
+    say(f"{setting.folder.name}: {len(mixed)} mixed texts, every engine's batches")
+    for index, times in in_turn(asked, arguments.rounds).items():
+        at, batch = choices[index]
+        best, median = (1000 * len(mixed) / times[key] for key in ("best_ms", "median_ms"))
+        if median > rows[at].get("mixed", {"median": 0})["median"]:
+            rows[at]["mixed"] = {"best": best, "median": median, "batch": batch}
 
 
 def compare_engines(
