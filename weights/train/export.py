@@ -70,7 +70,10 @@ def golden(folder: Path, texts: tuple[str, ...]) -> list[dict[str, object]]:
     return out
 
 
-def checkpoint_tensors(path: Path) -> dict[str, Tensor]:
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """Of a model folder or of a checkpoint."""
+    if path.is_dir():
+        return model.read_tensors(path)
     state: dict[str, Tensor] = torch.load(path, weights_only=False, map_location="cpu")["model"]
     return {name: tensor.float() for name, tensor in state.items()}
 
@@ -98,7 +101,7 @@ def main() -> None:
     args = parser.parse_args()
     config = settings.load(args.config)
     path = args.checkpoint or config.cache / "checkpoint.pt"
-    tensors = model.read_tensors(path) if path.is_dir() else checkpoint_tensors(path)
+    tensors = tensors_of(path)
     write_folder(tensors, config.start, args.out, args.storage)
     size = (args.out / "model.safetensors").stat().st_size
     print(f"{args.out}: {size / 1e6:.1f} MB, {args.storage}", file=sys.stderr)

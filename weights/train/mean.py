@@ -1,4 +1,4 @@
-"""The weighted mean of two checkpoints of one run, with a soft whitening of its own vectors folded into the pooler.
+"""The weighted mean of two models of one run, with a soft whitening of its own vectors folded into the pooler.
 
 What one schedule learns on top of another is half kept in their mean, and so is what it forgets (Wortsman et al. 2022,
 model soups). The pooler is linear and the last layer, so norm(S v) costs nothing: weight and bias are multiplied by S.
@@ -19,7 +19,7 @@ import model
 import pool
 import settings
 import targets
-from export import checkpoint_tensors
+from export import tensors_of
 
 TEXTS = 1100                # of each language
 LONGEST = {"zh": 40, "en": 150}         # characters
@@ -41,7 +41,7 @@ def fold(weights: dict[str, Tensor], spread: Tensor) -> dict[str, Tensor]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("first", type=Path, help="a checkpoint, whose optimiser state is kept")
-    parser.add_argument("second", type=Path, help="another")
+    parser.add_argument("second", type=Path, help="another, or a model folder")
     parser.add_argument("out", type=Path)
     parser.add_argument("--share", type=float, default=0.7, help="of the first")
     parser.add_argument("--whitening", type=float, default=0.25, help="0 none, 1 all of it")
@@ -50,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     start = settings.load(args.config).start
     state = torch.load(args.first, weights_only=False, map_location="cpu")
-    first, second = state["model"], checkpoint_tensors(args.second)
+    first, second = state["model"], tensors_of(args.second)
     mean = {name: args.share * first[name] + (1 - args.share) * second[name] for name in first}
     encoder = model.load(start)
     encoder.load_state_dict(mean)
