@@ -16,16 +16,11 @@
 #include <string.h>
 
 /* Keeps every size of a scratch far from overflow: 2^24 tokens of the widest row are 2^42 bytes. */
-enum { TOKENS_MAX = 1 << 24, THREADS_MAX = 1024, ALIGN = 64 };
+enum { TOKENS_MAX = 1 << 24, THREADS_MAX = 1024 };
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
-}
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 /* ---- open and close ---- */
@@ -73,11 +68,11 @@ static status open_tables(encoder *e, errinfo *err)
 {
     const encoder_config *c = &e->config;
     const size_t d = c->head_size;
-    size_t bytes = aligned(d * c->favor_features * sizeof(float));
+    size_t bytes = forward_aligned(d * c->favor_features * sizeof(float));
     if (c->position == POSITION_ROTARY)
-        bytes += aligned(c->max_length * d * sizeof(float));
+        bytes += forward_aligned(c->max_length * d * sizeof(float));
     if (c->position == POSITION_ROTARY && turns_apart(c))
-        bytes += aligned(c->max_length * linear_map_features(c->map, d) * sizeof(float));
+        bytes += forward_aligned(c->max_length * linear_map_features(c->map, d) * sizeof(float));
     e->tables = arena_open(bytes, bytes);
     if (!e->tables)
         return fail(err, ST_NOMEM, "tables of attention: out of memory for %zu bytes", bytes);
@@ -199,7 +194,7 @@ typedef struct {
 
 static void *carve(carver *c, size_t count, size_t size)
 {
-    size_t bytes = aligned(count * size);
+    size_t bytes = forward_aligned(count * size);
     c->bytes += bytes;
     return c->memory && bytes ? arena_take(c->memory, bytes, 1) : NULL;
 }
@@ -209,7 +204,8 @@ static void carve_all(carver *c, const encoder *e, encoder_scratch *s)
     const encoder_config *config = &e->config;
     const size_t tokens = s->max_tokens, sequences = s->max_sequences, d = config->hidden_size;
     const size_t wide = larger(larger(3 * d, config->intermediate_size), config->embedding_size);
-    s->worker_bytes = aligned(larger(larger(attention_bytes(e, tokens), dense_bytes(e)), rowwise_bytes(e, tokens)));
+    s->worker_bytes = larger(larger(attention_bytes(e, tokens), dense_bytes(e)), rowwise_bytes(e, tokens));
+    s->worker_bytes = forward_aligned(s->worker_bytes);
     s->workers = carve(c, s->threads, s->worker_bytes);
     s->hidden = carve(c, tokens * d, sizeof *s->hidden);
     s->mixed = carve(c, tokens * d, sizeof *s->mixed);

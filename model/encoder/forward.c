@@ -18,11 +18,6 @@ enum {
     LONG_TOKENS = 1024      /* attention over so many is run in parts, where somebody may want the pool in between */
 };
 
-static size_t parts(size_t whole, size_t part)
-{
-    return (whole + part - 1) / part;
-}
-
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -100,7 +95,7 @@ dense_rows forward_norm(const forward *f, float *x, const float *add, norm_weigh
                         const dense_weight *next)
 {
     rows_job job = norm_job(f, x, add, w, width, next);
-    forward_run_tasks(f, parts(f->tokens, ROWS_PER_TASK), norm_task, &job);
+    forward_run_tasks(f, forward_parts(f->tokens, ROWS_PER_TASK), norm_task, &job);
     return (dense_rows){ .x = x, .count = f->tokens, .prepared = job.next };
 }
 
@@ -150,7 +145,7 @@ void forward_embed(const forward *f, float *x)
 {
     const encoder *e = f->e;
     rows_job job = { .f = f, .x = x, .w = e->weights.embedding_norm, .width = e->config.embedding_size };
-    forward_run_tasks(f, parts(f->tokens, ROWS_PER_TASK), embed_rows, &job);
+    forward_run_tasks(f, forward_parts(f->tokens, ROWS_PER_TASK), embed_rows, &job);
 }
 
 /* ---- dropout ---- */
@@ -224,8 +219,8 @@ static void dense_task(void *context, size_t task, size_t worker)
 /* Tasks of 96 and 32 rows would leave one thread waiting for the other: 128 rows are 66 and 62. */
 static size_t even_part(size_t rows, size_t row_block)
 {
-    size_t wanted = parts(rows, parts(rows, DENSE_ROWS));
-    return parts(wanted, row_block) * row_block;
+    size_t wanted = forward_parts(rows, forward_parts(rows, DENSE_ROWS));
+    return forward_parts(wanted, row_block) * row_block;
 }
 
 void forward_dense(const forward *f, dense_rows rows, const dense_weight *w, activation act, float *y)
@@ -234,17 +229,17 @@ void forward_dense(const forward *f, dense_rows rows, const dense_weight *w, act
     const size_t row_part = even_part(rows.count, format->row_block);
     dense_job job = {
         .f = f, .x = rows.x, .x_stride_bytes = w->inputs * sizeof *rows.x, .w = w, .act = act, .y = y,
-        .rows = rows.count, .row_part = row_part, .row_parts = parts(rows.count, row_part),
-        .panel = parts(PANEL_COLUMNS, format->column_block) * format->column_block,
+        .rows = rows.count, .row_part = row_part, .row_parts = forward_parts(rows.count, row_part),
+        .panel = forward_parts(PANEL_COLUMNS, format->column_block) * format->column_block,
     };
     if (format->row_bytes) {
         prepare_job prepare = { f, w, rows };
         if (!rows.prepared)
-            forward_run_tasks(f, parts(rows.count, ROWS_PER_TASK), prepare_rows, &prepare);
+            forward_run_tasks(f, forward_parts(rows.count, ROWS_PER_TASK), prepare_rows, &prepare);
         job.x = f->s->prepared;
         job.x_stride_bytes = format->row_bytes(w->inputs);
     }
-    forward_run_tasks(f, job.row_parts * parts(w->outputs, job.panel), dense_task, &job);
+    forward_run_tasks(f, job.row_parts * forward_parts(w->outputs, job.panel), dense_task, &job);
 }
 
 /* ---- attention ---- */

@@ -3,7 +3,8 @@
  * Owns     encoder_scratch owns one arena, carved once.
  * Borrows  a forward borrows everything.
  * Threads  a step returns when all its tasks are done; tasks write disjoint memory.
- * Limits   private to this folder. Cuts depend on shapes only, never on the number of threads.
+ * Limits   private to this folder. Cuts lie on the kernels' blocks, so that no cut changes a bit; those of a step
+ *          depend on shapes only, those of rowwise.c on the number of threads too.
  */
 #ifndef ROSIM_FORWARD_H
 #define ROSIM_FORWARD_H
@@ -61,6 +62,17 @@ typedef struct {
 
 /* Queries of an attention_item when there are few heads to share out: keys and values are packed once an item. */
 enum { FORWARD_QUERIES = 256 };
+
+static inline size_t forward_parts(size_t whole, size_t part)
+{
+    return (whole + part - 1) / part;
+}
+
+/* To whole cache lines. */
+static inline size_t forward_aligned(size_t bytes)
+{
+    return forward_parts(bytes, 64) * 64;
+}
 
 /* Tasks over the pool. Afterwards the pool is free, for whoever asked to be told. */
 void forward_run_tasks(const forward *f, size_t count, pool_task *task, void *context);

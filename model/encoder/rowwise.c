@@ -4,19 +4,8 @@
 enum {
     BLOCK_ROWS = 64,        /* 64 x 1536 floats and their bf16 or int8 form: half of a second-level cache of 1 MiB */
     LEAST_ROWS = 48,        /* of a thread: with fewer it is better that threads share out the weights */
-    BETWEEN_BLOCKS = 4,     /* of a thread, then the pool is free where somebody may want it */
-    ALIGN = 64
+    BETWEEN_BLOCKS = 4      /* of a thread, then the pool is free where somebody may want it */
 };
-
-static size_t parts(size_t whole, size_t part)
-{
-    return (whole + part - 1) / part;
-}
-
-static size_t aligned(size_t bytes)
-{
-    return parts(bytes, ALIGN) * ALIGN;
-}
 
 /* Every block reads all weights of the layer. As fp32 they do not stay in any cache, and more than a block for each
  * thread would cost more than it saves. */
@@ -55,8 +44,8 @@ static size_t row_unit(const layer_weight *layer)
 static size_t block_rows(const forward *f, const layer_weight *layer)
 {
     const size_t threads = pool_threads(f->pool), unit = row_unit(layer);
-    size_t blocks = parts(parts(f->tokens, BLOCK_ROWS), threads) * threads;
-    return parts(parts(f->tokens, blocks), unit) * unit;
+    size_t blocks = forward_parts(forward_parts(f->tokens, BLOCK_ROWS), threads) * threads;
+    return forward_parts(forward_parts(f->tokens, blocks), unit) * unit;
 }
 
 /* ---- scratch of a worker: what dense layers want, the feed-forward's rows, and those rows prepared ---- */
@@ -76,10 +65,10 @@ static layout layout_of(const layer_weight *layer, size_t rows)
     const dense_format *format = layer->output.format;
     layout l = { 0 };
     for (size_t i = 0; i < DENSE_LAYERS; i++) {
-        size_t wanted = aligned(dense_bytes(denses.all[i]));
+        size_t wanted = forward_aligned(dense_bytes(denses.all[i]));
         l.wide = wanted > l.wide ? wanted : l.wide;
     }
-    l.prepared = l.wide + aligned(rows * layer->intermediate.outputs * sizeof(float));
+    l.prepared = l.wide + forward_aligned(rows * layer->intermediate.outputs * sizeof(float));
     l.bytes = l.prepared + (format->row_bytes ? rows * format->row_bytes(layer->output.inputs) : 0);
     return l;
 }
@@ -89,7 +78,7 @@ size_t rowwise_bytes(const encoder *e, size_t max_tokens)
     const layer_weight *layer = &e->weights.layers[0];    /* all layers have the same shapes */
     if (max_tokens < LEAST_ROWS)
         return 0;
-    size_t unit = row_unit(layer), rows = parts(BLOCK_ROWS, unit) * unit;
+    size_t unit = row_unit(layer), rows = forward_parts(BLOCK_ROWS, unit) * unit;
     return layout_of(layer, rows).bytes;
 }
 
@@ -173,7 +162,7 @@ static void rowwise_task(void *context, size_t task, size_t worker)
 dense_rows rowwise_run(const forward *f, const layer_weight *layer, const dense_weight *next)
 {
     rowwise_job job = { f, layer, next, block_rows(f, layer), 0 };
-    const size_t blocks = parts(f->tokens, job.rows);
+    const size_t blocks = forward_parts(f->tokens, job.rows);
     const size_t most = f->batch->between ? BETWEEN_BLOCKS * pool_threads(f->pool) : blocks;
     for (; job.first_block < blocks; job.first_block += most) {
         size_t left = blocks - job.first_block;
