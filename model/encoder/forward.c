@@ -13,6 +13,7 @@
 
 enum {
     PANEL_COLUMNS = 64,     /* of a dense task: even one short text is shared out evenly */
+    TASK_PANELS = 4,        /* of a dense task at most */
     DENSE_ROWS = 96,        /* of a dense task at most: so many meet a panel while it is in the cache */
     ROWS_PER_TASK = 4,      /* of a norm, an embedding or a conversion task */
     LONG_TOKENS = 1024      /* attention over so many is run in parts, where somebody may want the pool in between */
@@ -223,6 +224,17 @@ static size_t even_part(size_t rows, size_t row_block)
     return forward_parts(wanted, row_block) * row_block;
 }
 
+/* Taking a task costs two threads a tenth of a microsecond, and one of 16 rows is done in two: several panels are one
+ * task, as many as leave the threads equal shares. */
+static size_t panels_per_task(size_t panels, size_t threads)
+{
+    const size_t share = forward_parts(panels, threads);
+    size_t count = smaller(share, TASK_PANELS);
+    while (share % count)
+        count--;
+    return count;
+}
+
 void forward_dense(const forward *f, dense_rows rows, const dense_weight *w, activation act, float *y)
 {
     const dense_format *format = w->format;
@@ -232,6 +244,8 @@ void forward_dense(const forward *f, dense_rows rows, const dense_weight *w, act
         .rows = rows.count, .row_part = row_part, .row_parts = forward_parts(rows.count, row_part),
         .panel = forward_parts(PANEL_COLUMNS, format->column_block) * format->column_block,
     };
+    if (job.row_parts == 1)
+        job.panel *= panels_per_task(forward_parts(w->outputs, job.panel), pool_threads(f->pool));
     if (format->row_bytes) {
         prepare_job prepare = { f, w, rows };
         if (!rows.prepared)
@@ -261,7 +275,9 @@ float forward_score_scale(const encoder_config *c, size_t n)
     double root = sqrt((double)c->head_size);
     if (c->scale == SCALE_NONE)
         return 1;
-    return (float)(c->scale == SCALE_LOG512 ? log((double)n) / log(512.0) / root : 1 / root);
+    if (c->scale == SCALE_LOG512 && n > 1)    /* log 1 is 0; a single key has weight 1 by any scale */
+        return (float)(log((double)n) / log(512.0) / root);
+    return (float)(1 / root);
 }
 
 void forward_head_tables(const encoder *e, size_t layer, size_t head, attention_head *h)

@@ -60,7 +60,7 @@ typedef struct {
     size_t (*packed_bytes)(size_t n, size_t d);          /* of keys and values, packed once */
     void (*pack)(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t n, size_t d, void *packed);
     size_t (*scratch_bytes)(size_t n, size_t d);
-    /* out[i] = softmax(scale * q[i] . k) v for i in [0, rows) */
+    /* out[i] = softmax(scale * q[i] . k) v for i in [0, rows); scale > 0 */
     void (*attend)(const float *q, size_t q_stride, size_t rows, const void *packed, size_t n, size_t d, float scale,
                    float *out, size_t out_stride, void *scratch);
 } attention_format;

@@ -56,11 +56,11 @@ struct pool {
 
     /* The run. Written by the caller while no task is left, read before a task is taken; see
      * claim. */
-    _Atomic(pool_task *) task;
+    _Alignas(LINE_BYTES) _Atomic(uint64_t) ticket;
+    _Atomic(pool_task *) task;                        /* on the ticket's line: it moves as one to a worker */
     _Atomic(void *) context;
     atomic_size_t count;
 
-    _Alignas(LINE_BYTES) _Atomic(uint64_t) ticket;
     _Alignas(LINE_BYTES) atomic_size_t done;          /* tasks finished in this run */
 
     _Alignas(LINE_BYTES) pthread_mutex_t lock;        /* only to sleep and to wake */
@@ -137,14 +137,16 @@ static bool spin_until(pool *p, condition *met)
 {
     if (!p->spins)
         return met(p);
-    int64_t end = clock_now_ns() + SPIN_NS;
+    int64_t end = 0, now = 0;    /* most runs end before the clock is asked at all */
     do {
         for (int i = 0; i < PAUSES_PER_LOOK; i++) {
             if (met(p))
                 return true;
             pause_briefly();
         }
-    } while (clock_now_ns() < end);
+        now = clock_now_ns();
+        end = end ? end : now + SPIN_NS;
+    } while (now < end);
     return false;
 }
 

@@ -62,37 +62,42 @@ static size_t attention_scratch_bytes(size_t n, size_t d)
     return TILE_ROWS * round_up_to(n, LANES) * sizeof(float);
 }
 
-/* scores[row][keys] = scale * q . k, the lanes past n are -infinity; tops[row]: the largest of each lane. The last
- * vector alone has lanes past n. */
+/* scores[row][keys] = q . k; what lies past n is zero. */
 static void score_rows(tile_function *const *tiles, left_operand q, size_t rows, const uint32_t *panel, size_t n,
-                       size_t steps, float scale, float *scores, vec *tops)
+                       size_t steps, float *scores)
 {
     const size_t keys = round_up_to(n, LANES);
-    tile_sums sums;
-    for (size_t row = 0; row < rows; row++)
-        tops[row] = vec_all(-INFINITY);
     for (size_t first = 0; first < keys; first += PANEL) {
         size_t width = panel_width(keys, first);
-        tiles[width / LANES](rows, q, (right_operand){ panel, width, LANES }, steps, sums);
+        right_operand right = { panel, width, LANES, panel };
+        tiles[width / LANES](rows, q, right, steps, (tile_output){ scores + first, keys });
         panel += width * steps;
-        for (size_t row = 0; row < rows; row++)
-            for (size_t v = 0; v < width / LANES; v++) {
-                size_t at = first + v * LANES;
-                vec x = as_vec(sums[row][v]) * vec_all(scale);
-                if (at + LANES > n)
-                    x = vec_fill_after(x, n - at, -INFINITY);
-                tops[row] = vec_max(tops[row], x);
-                vec_store(scores + row * keys + at, x);
-            }
     }
 }
 
-/* e^(score - top), in place; returns 1 / their sum. */
-static float exponentials(float *scores, size_t keys, vec tops)
+/* The largest score of a row; what lies past n becomes -infinity. */
+static float top_score(float *scores, size_t n)
 {
-    vec top = vec_all(vec_largest(tops)), sum = vec_all(0.0f);
-    for (size_t j = 0; j < keys; j += LANES) {
-        vec e = vec_exp(vec_load(scores + j) - top);
+    vec top = vec_all(-INFINITY), other = top;
+    size_t j = 0;
+    for (; j + 2 * LANES <= n; j += 2 * LANES) {
+        top = vec_max(top, vec_load(scores + j));
+        other = vec_max(other, vec_load(scores + j + LANES));
+    }
+    for (; j < n; j += LANES) {
+        vec last = vec_fill_after(vec_load(scores + j), n - j, -INFINITY);
+        vec_store(scores + j, last);
+        top = vec_max(top, last);
+    }
+    return vec_largest(vec_max(top, other));
+}
+
+/* e^(scale * (score - top)), in place; returns 1 / their sum. */
+static float exponentials(float *scores, size_t n, float scale)
+{
+    vec top = vec_all(top_score(scores, n)), sum = vec_all(0.0f);
+    for (size_t j = 0; j < n; j += LANES) {
+        vec e = vec_exp((vec_load(scores + j) - top) * vec_all(scale));
         sum = sum + e;
         vec_store(scores + j, e);
     }
@@ -104,15 +109,16 @@ static void mix_values(tile_function *const *tiles, left_operand weights, size_t
                        const uint32_t *values, size_t steps, size_t d, float *out, size_t out_stride)
 {
     const size_t width = round_up_to(d, LANES);
-    tile_sums sums;
+    float sums[TILE_ROWS * PANEL];
     for (size_t first = 0; first < width; first += PANEL) {
         size_t vectors = (width - first < PANEL ? width - first : PANEL) / LANES;
-        tiles[vectors](rows, weights, (right_operand){ values + first, width, LANES }, steps, sums);
+        right_operand right = { values + first, width, LANES, values };
+        tiles[vectors](rows, weights, right, steps, (tile_output){ sums, PANEL });
         for (size_t row = 0; row < rows; row++)
             for (size_t v = 0; v < vectors; v++) {
                 size_t at = first + v * LANES;
                 vec_store_first(out + row * out_stride + at, at < d ? d - at : 0,
-                                as_vec(sums[row][v]) * vec_all(factors[row]));
+                                vec_load(sums + row * PANEL + v * LANES) * vec_all(factors[row]));
             }
     }
 }
@@ -124,13 +130,12 @@ static void attention_attend(const float *q, size_t q_stride, size_t rows, const
     const uint32_t *panels = packed, *values = panels + s.keys * d;
     float *scores = scratch;
     for (size_t row = 0, count; row < rows; row += count) {
-        vec tops[TILE_ROWS];
         float factors[TILE_ROWS];
         count = next_rows(rows - row);
         left_operand queries = { q + row * q_stride, q_stride, 1 };
-        score_rows(tiles_f32, queries, count, panels, n, d, scale, scores, tops);
+        score_rows(tiles_f32, queries, count, panels, n, d, scores);
         for (size_t i = 0; i < count; i++)
-            factors[i] = exponentials(scores + i * s.keys, s.keys, tops[i]);
+            factors[i] = exponentials(scores + i * s.keys, n, scale);
         mix_values(tiles_f32, (left_operand){ scores, s.keys, 1 }, count, factors, values, n, d, out + row * out_stride,
                    out_stride);
     }
@@ -165,12 +170,14 @@ static void bf16_pack_keys(const float *k, size_t k_stride, size_t n, size_t d, 
     const size_t words = words_of(d, 2);
     uint32_t row[BF16_ROW_WORDS];
     for (size_t first = 0; first < keys; first += PANEL) {
-        size_t width = panel_width(keys, first);
+        const size_t width = panel_width(keys, first);
         for (size_t j = 0; j < width; j++) {
             if (first + j < n)
                 bf16_prepare(k + (first + j) * k_stride, d, row);
+            else
+                memset(row, 0, words * sizeof *row);
             for (size_t i = 0; i < words; i++)
-                panel[i * width + j] = first + j < n ? row[i] : 0;
+                panel[i * width + j] = row[i];
         }
         panel += words * width;
     }
@@ -181,8 +188,8 @@ static void bf16_pack_values(const float *v, size_t v_stride, size_t n, size_t d
     for (size_t j = 0; j < s.keys; j += 2, out += s.width)
         for (size_t i = 0; i < s.width; i += LANES) {
             size_t lanes = i < d ? d - i : 0;
-            vec even = vec_load_first(v + j * v_stride + i, j < n ? lanes : 0);
-            vec odd = vec_load_first(v + (j + 1) * v_stride + i, j + 1 < n ? lanes : 0);
+            vec even = load_lanes(v + j * v_stride + i, j < n ? lanes : 0);
+            vec odd = load_lanes(v + (j + 1) * v_stride + i, j + 1 < n ? lanes : 0);
             store_bf16_pairs(out + i, even, odd);
         }
 }
@@ -203,12 +210,12 @@ static size_t bf16_attention_scratch_bytes(size_t n, size_t d)
     return TILE_ROWS * (keys * (sizeof(float) + sizeof(uint16_t)) + bf16_row_bytes(d));
 }
 
-/* e^(score - top) as bf16; returns 1 / their sum. */
-static float bf16_exponentials(const float *scores, size_t keys, vec tops, uint16_t *out)
+/* e^(scale * (score - top)) as bf16; returns 1 / their sum. */
+static float bf16_exponentials(float *scores, size_t n, float scale, uint16_t *out)
 {
-    const vec binary = vec_all(1.44269504f), minus_top = vec_all(-vec_largest(tops)) * binary;
+    const vec binary = vec_all(scale * 1.44269504f), minus_top = vec_all(-top_score(scores, n)) * binary;
     vec sum = vec_all(0.0f);
-    for (size_t j = 0; j < keys; j += LANES) {
+    for (size_t j = 0; j < n; j += LANES) {
         vec e = vec_exp2_rough(vec_fma(vec_load(scores + j), binary, minus_top));
         sum = sum + e;
         store_bf16(out + j, e);
@@ -226,14 +233,13 @@ static void bf16_attention_attend(const float *q, size_t q_stride, size_t rows, 
     uint16_t *weights = (uint16_t *)(scores + TILE_ROWS * s.keys);
     uint32_t *queries = (uint32_t *)(weights + TILE_ROWS * s.keys);
     for (size_t row = 0, count; row < rows; row += count) {
-        vec tops[TILE_ROWS];
         float factors[TILE_ROWS];
         count = next_rows(rows - row);
         for (size_t i = 0; i < count; i++)
             bf16_prepare(q + (row + i) * q_stride, d, queries + i * query_words);
-        score_rows(tiles_bf16, (left_operand){ queries, query_words, 1 }, count, panels, n, words, scale, scores, tops);
+        score_rows(tiles_bf16, (left_operand){ queries, query_words, 1 }, count, panels, n, words, scores);
         for (size_t i = 0; i < count; i++)
-            factors[i] = bf16_exponentials(scores + i * s.keys, s.keys, tops[i], weights + i * s.keys);
+            factors[i] = bf16_exponentials(scores + i * s.keys, n, scale, weights + i * s.keys);
         mix_values(tiles_bf16, (left_operand){ weights, s.keys / 2, 1 }, count, factors, values, s.keys / 2, d,
                    out + row * out_stride, out_stride);
     }
@@ -254,18 +260,18 @@ static const attention_format bf16_attention = {
 static void level_product(left_operand a, const float *b, size_t b_stride, size_t m, size_t n, size_t k, float *c,
                           size_t c_stride)
 {
-    tile_sums sums;
+    float sums[TILE_ROWS * PANEL];
     for (size_t first = 0; first < n; first += PANEL) {
         size_t columns = n - first < PANEL ? n - first : PANEL, vectors = (columns + LANES - 1) / LANES;
-        right_operand right = { b + first, b_stride, columns - (vectors - 1) * LANES };
+        right_operand right = { b + first, b_stride, columns - (vectors - 1) * LANES, (const void *)b };
         for (size_t row = 0, count; row < m; row += count) {
             count = next_rows(m - row);
             left_operand part = { (const float *)a.words + row * a.row_step, a.row_step, a.step };
-            tiles_f32[vectors](count, part, right, k, sums);
+            tiles_f32[vectors](count, part, right, k, (tile_output){ sums, PANEL });
             for (size_t i = 0; i < count; i++)
                 for (size_t v = 0; v < vectors; v++)
                     vec_store_first(c + (row + i) * c_stride + first + v * LANES, columns - v * LANES,
-                                    as_vec(sums[i][v]));
+                                    vec_load(sums + i * PANEL + v * LANES));
         }
     }
 }

@@ -67,7 +67,7 @@ ALWAYS_INLINE vec vec_normal_tail(vec a)
 {
     vec u = a * vec_all(32.0f / 6.0f);
     ivec segment = _mm512_cvttps_epi32(u);
-    vec r = (u - _mm512_cvtepi32_ps(segment)) - vec_all(0.5f), p = vec_all(0.0f);
+    vec r = _mm512_reduce_ps(u, _MM_FROUND_TO_ZERO) - vec_all(0.5f), p = vec_all(0.0f);
 #pragma GCC unroll 5
     for (int power = 4; power >= 0; power--) {
         vec low = vec_load(tail_coefficients[power]), high = vec_load(tail_coefficients[power] + LANES);

@@ -50,75 +50,91 @@ typedef struct {
     int32_t zero;
 } int8_header;
 
-/* header NULL: the sums are floats. */
-ALWAYS_INLINE vec product_of(const tile_target *t, size_t v, ivec sum, const int8_header *header)
+/* What becomes of the sums of one vector of columns, the same for all rows. */
+typedef struct {
+    vec bias, scales;
+    ivec column_sums;
+} column_terms;
+
+ALWAYS_INLINE column_terms terms_of(const tile_target *t, size_t v, size_t lanes, bool integers)
+{
+    column_terms terms = { .bias = vec_all(0.0f) };
+    if (t->bias)
+        terms.bias = load_lanes(t->bias + v * LANES, lanes);
+    if (integers) {
+        terms.scales = vec_load(t->scales + v * LANES);
+        terms.column_sums = ivec_load(t->column_sums + v * LANES);
+    }
+    return terms;
+}
+
+/* header NULL: the sum is of floats. */
+ALWAYS_INLINE vec product_of(ivec sum, const column_terms *terms, const int8_header *header)
 {
     if (!header)
         return as_vec(sum);
     ivec zero = ivec_all((uint32_t)(header->zero - INT8_OFFSET));
-    vec product = to_vec(ivec_subtract(sum, ivec_multiply(zero, ivec_load(t->column_sums + v * LANES))));
-    return product * (vec_all(header->scale) * vec_load(t->scales + v * LANES));
+    vec product = to_vec(ivec_subtract(sum, ivec_multiply(zero, terms->column_sums)));
+    return product * (vec_all(header->scale) * terms->scales);
 }
 
-/* act is a constant where speed counts. A whole panel, the usual case, needs no masks. t by value: stores through y
- * might else change it. */
-ALWAYS_INLINE void store_row_as(activation act, const tile_target t, size_t row, const ivec *sums,
-                                const int8_header *header)
+/* sums [rows][PANEL]; headers NULL: they are floats. act is a constant where speed counts. */
+ALWAYS_INLINE void store_tile_as(activation act, const tile_target t, size_t row, size_t rows, const float *sums,
+                                 const int8_header *headers)
 {
-    float *y = t.y + row * t.y_stride;
     for (size_t v = 0; v * LANES < t.columns; v++) {
-        size_t lanes = t.columns - v * LANES;
-        vec x = product_of(&t, v, sums[v], header);
-        if (t.bias)
-            x = x + (lanes >= LANES ? vec_load(t.bias + v * LANES) : vec_load_first(t.bias + v * LANES, lanes));
-        x = vec_activate(act, x);
-        if (lanes >= LANES)
-            vec_store(y + v * LANES, x);
-        else
-            vec_store_first(y + v * LANES, lanes, x);
+        const size_t lanes = t.columns - v * LANES;
+        const column_terms terms = terms_of(&t, v, lanes, headers);
+        float *y = t.y + row * t.y_stride + v * LANES;
+        for (size_t i = 0; i < rows; i++, y += t.y_stride) {
+            vec product = product_of(ivec_load(sums + i * PANEL + v * LANES), &terms, headers ? headers + i : NULL);
+            store_lanes(y, lanes, vec_activate(act, product + terms.bias));
+        }
     }
 }
 
-ALWAYS_INLINE void store_row(const tile_target *t, size_t row, const ivec *sums, const int8_header *header)
+ALWAYS_INLINE void store_tile(const tile_target *t, size_t row, size_t rows, const float *sums,
+                              const int8_header *headers)
 {
     switch (t->act) {
-    case ACTIVATION_NONE: store_row_as(ACTIVATION_NONE, *t, row, sums, header); break;
-    case ACTIVATION_GELU: store_row_as(ACTIVATION_GELU, *t, row, sums, header); break;
-    default: store_row_as(t->act, *t, row, sums, header); break;
+    case ACTIVATION_NONE: store_tile_as(ACTIVATION_NONE, *t, row, rows, sums, headers); break;
+    case ACTIVATION_GELU: store_tile_as(ACTIVATION_GELU, *t, row, rows, sums, headers); break;
+    default: store_tile_as(t->act, *t, row, rows, sums, headers); break;
     }
 }
 
 /* Not inlined, as the tiles are not. */
-static __attribute__((noinline)) void store_floats(const tile_target *t, size_t row, const ivec *sums)
+static __attribute__((noinline)) void store_floats(const tile_target *t, size_t row, size_t rows, const float *sums)
 {
-    store_row(t, row, sums, NULL);
+    store_tile(t, row, rows, sums, NULL);
 }
 
-static __attribute__((noinline)) void store_integers(const tile_target *t, size_t row, const ivec *sums,
-                                                     int8_header header)
+/* x: the prepared rows. */
+static __attribute__((noinline)) void store_integers(const tile_target *t, size_t row, size_t rows, const float *sums,
+                                                     const char *x, size_t x_stride_bytes)
 {
-    store_row(t, row, sums, &header);
+    int8_header headers[TILE_ROWS];
+    for (size_t i = 0; i < rows; i++)
+        memcpy(&headers[i], x + i * x_stride_bytes, sizeof headers[i]);
+    store_tile(t, row, rows, sums, headers);
 }
 
 /* x: rows of words; int8 rows have a header in front. */
 ALWAYS_INLINE void dense_panel(tile_function *tile, const char *x, size_t x_stride_bytes, size_t header_bytes,
                                size_t rows, right_operand panel, size_t words, const tile_target *target)
 {
-    tile_sums sums;
+    float sums[TILE_ROWS * PANEL];
+    const uint32_t *next = (const uint32_t *)panel.words + words * PANEL;    /* another part of it with every tile */
     for (size_t row = 0, count; row < rows; row += count) {
         count = next_rows(rows - row);
+        panel.next = next + row * PANEL_VECTORS / rows * LANES;
         const char *first = x + row * x_stride_bytes;
         left_operand part = { first + header_bytes, x_stride_bytes / sizeof(uint32_t), 1 };
-        tile(count, part, panel, words, sums);
-        for (size_t i = 0; i < count; i++) {
-            if (header_bytes) {
-                int8_header header;
-                memcpy(&header, first + i * x_stride_bytes, sizeof header);
-                store_integers(target, row + i, sums[i], header);
-            } else {
-                store_floats(target, row + i, sums[i]);
-            }
-        }
+        tile(count, part, panel, words, (tile_output){ sums, PANEL });
+        if (header_bytes)
+            store_integers(target, row, count, sums, first, x_stride_bytes);
+        else
+            store_floats(target, row, count, sums);
     }
 }
 
@@ -151,13 +167,13 @@ static void f32_dense(const void *x, size_t x_stride_bytes, size_t rows, const d
     (void)scratch;
     for (size_t n = first; n < last; n += PANEL) {
         tile_target target = target_of(w, n, act, y, y_stride);
-        right_operand panel = { (const float *)w->packed + n * w->inputs, PANEL, LANES };
+        right_operand panel = { (const float *)w->packed + n * w->inputs, PANEL, LANES, NULL };
         dense_panel(tile_f32, x, x_stride_bytes, 0, rows, panel, w->inputs, &target);
     }
 }
 
 static const dense_format f32_format = {
-    .row_block = TILE_ROWS,
+    .row_block = 1,
     .column_block = PANEL,
     .packed_bytes = f32_packed_bytes,
     .pack = f32_pack,
@@ -198,7 +214,7 @@ static void bf16_prepare(const float *x, size_t inputs, void *row)
 {
     uint16_t *out = row;
     for (size_t i = 0; i < inputs; i += LANES)
-        store_bf16(out + i, vec_load_first(x + i, inputs - i));
+        store_bf16(out + i, load_lanes(x + i, inputs - i));
 }
 #endif
 
@@ -209,13 +225,13 @@ static void bf16_dense(const void *x, size_t x_stride_bytes, size_t rows, const 
     (void)scratch;
     for (size_t n = first; n < last; n += PANEL) {
         tile_target target = target_of(w, n, act, y, y_stride);
-        right_operand panel = { (const uint32_t *)w->packed + n * words, PANEL, LANES };
+        right_operand panel = { (const uint32_t *)w->packed + n * words, PANEL, LANES, NULL };
         dense_panel(tile_bf16, x, x_stride_bytes, 0, rows, panel, words, &target);
     }
 }
 
 static const dense_format bf16_format = {
-    .row_block = TILE_ROWS,
+    .row_block = 1,
     .column_block = PANEL,
     .packed_bytes = bf16_packed_bytes,
     .pack = bf16_pack,
@@ -283,7 +299,7 @@ static int8_header int8_range(const float *x, size_t inputs)
 {
     vec most = vec_all(0.0f), least = vec_all(0.0f);
     for (size_t i = 0; i < inputs; i += LANES) {
-        vec v = vec_load_first(x + i, inputs - i);
+        vec v = load_lanes(x + i, inputs - i);
         most = vec_max(most, v);
         least = vec_min(least, v);
     }
@@ -300,7 +316,7 @@ static void int8_prepare(const float *x, size_t inputs, void *row)
     vec factor = vec_all(header.scale > 0 ? 1.0f / header.scale : 0.0f);
     memcpy(row, &header, sizeof header);
     for (size_t i = 0; i < inputs; i += LANES)
-        store_int8(words + i * sizeof(int8_element), vec_load_first(x + i, inputs - i) * factor, header.zero);
+        store_int8(words + i * sizeof(int8_element), load_lanes(x + i, inputs - i) * factor, header.zero);
 }
 
 static void int8_dense(const void *x, size_t x_stride_bytes, size_t rows, const dense_weight *w, size_t first,
@@ -315,13 +331,13 @@ static void int8_dense(const void *x, size_t x_stride_bytes, size_t rows, const 
         tile_target target = target_of(w, n, act, y, y_stride);
         target.scales = scales + n;
         target.column_sums = column_sums + n;
-        right_operand panel = { panels + n * words, PANEL, LANES };
+        right_operand panel = { panels + n * words, PANEL, LANES, NULL };
         dense_panel(tile_int8, x, x_stride_bytes, LINE_BYTES, rows, panel, words, &target);
     }
 }
 
 static const dense_format int8_format = {
-    .row_block = TILE_ROWS,
+    .row_block = 1,
     .column_block = PANEL,
     .packed_bytes = int8_packed_bytes,
     .pack = int8_pack,

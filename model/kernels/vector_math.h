@@ -76,12 +76,12 @@ ALWAYS_INLINE vec vec_normal_tail(vec a)
 }
 #endif
 
-/* x P(X <= x), X normal. The tail P(X > |x|) is small where it is subtracted and relatively exact where it is the
- * factor: no cancellation on either side. */
+/* x P(X <= x) = max(x, 0) - |x| P(X > |x|), X normal. The tail is small where it is subtracted and relatively exact
+ * where it stands alone: no cancellation on either side. */
 ALWAYS_INLINE vec vec_gelu(vec x)
 {
-    vec part = x * vec_normal_tail(vec_abs(x));
-    return vec_less(x, vec_all(0.0f), part, x - part);
+    vec a = vec_abs(x);
+    return vec_fma(-a, vec_normal_tail(a), vec_max(vec_all(0.0f), x));
 }
 
 ALWAYS_INLINE vec vec_gelu_tanh(vec x)
@@ -100,6 +100,26 @@ ALWAYS_INLINE vec vec_activate(activation act, vec x)
     case ACTIVATION_TANH: return vec_tanh(x);
     default: return x;
     }
+}
+
+/* The next lanes of a row of which `left` elements are left. A branch that is foreseen costs less than a mask. */
+ALWAYS_INLINE vec load_lanes(const float *p, size_t left)
+{
+    return left >= LANES ? vec_load(p) : vec_load_first(p, left);
+}
+
+ALWAYS_INLINE void store_lanes(float *p, size_t left, vec x)
+{
+    if (left >= LANES)
+        vec_store(p, x);
+    else
+        vec_store_first(p, left, x);
+}
+
+/* Zero beyond the row. */
+ALWAYS_INLINE vec keep_lanes(vec x, size_t left)
+{
+    return left >= LANES ? x : vec_fill_after(x, left, 0.0f);
 }
 
 static size_t lanes_left(size_t n, size_t i)
@@ -140,56 +160,66 @@ static void level_softmax(float *x, size_t n)
         vec_store_first(x + i, lanes_left(n, i), vec_load_first(x + i, lanes_left(n, i)) * factor);
 }
 
+/* Sums of a row run in so many chains of vectors, in turn: one alone would wait for each addition. */
+enum { CHAINS = 4 };
+
+ALWAYS_INLINE float sum_of_chains(const vec *chains)
+{
+    return vec_sum((chains[0] + chains[1]) + (chains[2] + chains[3]));
+}
+
 /* y = x + residual; returns the sum of the elements. */
 static float add_residual(const float *x, const float *residual, size_t n, float *y)
 {
-    vec sum = vec_all(0.0f);
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t lanes = lanes_left(n, i);
-        vec v = vec_load_first(x + i, lanes);
-        if (residual)
-            v = v + vec_load_first(residual + i, lanes);
-        sum = sum + v;
-        vec_store_first(y + i, lanes, v);
-    }
-    return vec_sum(sum);
+    vec sums[CHAINS] = { vec_all(0.0f), vec_all(0.0f), vec_all(0.0f), vec_all(0.0f) };
+    for (size_t i = 0; i < n;)
+#pragma GCC unroll 4
+        for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES) {
+            vec v = load_lanes(x + i, n - i);
+            if (residual)
+                v = v + load_lanes(residual + i, n - i);
+            sums[c] = sums[c] + v;
+            store_lanes(y + i, n - i, v);
+        }
+    return sum_of_chains(sums);
 }
 
-/* Moves the mean of x to zero; returns the sum of what is left, which a sum in double would not have. */
-static float subtract(float *x, size_t n, float mean)
+/* The sum of x - mean, which in exact arithmetic is zero. */
+static float sum_of_rest(const float *x, size_t n, float mean)
 {
-    vec shift = vec_all(mean), rest = vec_all(0.0f);
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t lanes = lanes_left(n, i);
-        vec v = vec_fill_after(vec_load_first(x + i, lanes) - shift, lanes, 0.0f);
-        rest = rest + v;
-        vec_store_first(x + i, lanes, v);
-    }
-    return vec_sum(rest);
+    vec sums[CHAINS] = { vec_all(0.0f), vec_all(0.0f), vec_all(0.0f), vec_all(0.0f) }, shift = vec_all(mean);
+    for (size_t i = 0; i < n;)
+#pragma GCC unroll 4
+        for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES)
+            sums[c] = sums[c] + keep_lanes(load_lanes(x + i, n - i) - shift, n - i);
+    return sum_of_chains(sums);
 }
 
-static float sum_of_squares(const float *x, size_t n)
+static float sum_of_squares(const float *x, size_t n, float mean, float rest)
 {
-    vec sum = vec_all(0.0f);
-    for (size_t i = 0; i < n; i += LANES) {
-        vec v = vec_load_first(x + i, lanes_left(n, i));
-        sum = vec_fma(v, v, sum);
-    }
-    return vec_sum(sum);
+    vec sums[CHAINS] = { vec_all(0.0f), vec_all(0.0f), vec_all(0.0f), vec_all(0.0f) };
+    vec shift = vec_all(mean), more = vec_all(rest);
+    for (size_t i = 0; i < n;)
+#pragma GCC unroll 4
+        for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES) {
+            vec v = keep_lanes(load_lanes(x + i, n - i) - shift - more, n - i);
+            sums[c] = vec_fma(v, v, sums[c]);
+        }
+    return sum_of_chains(sums);
 }
 
-/* x = x * factor * gamma + beta; NULL: 1 and 0. */
-static void scale_and_shift(float *x, size_t n, float factor, const float *gamma, const float *beta)
+/* x = (x - mean - rest) * factor * gamma + beta; NULL: 1 and 0. */
+static void scale_and_shift(float *x, size_t n, float mean, float rest, float factor, const float *gamma,
+                            const float *beta)
 {
-    vec scale = vec_all(factor);
+    vec shift = vec_all(mean), more = vec_all(rest), scale = vec_all(factor);
     for (size_t i = 0; i < n; i += LANES) {
-        size_t lanes = lanes_left(n, i);
-        vec v = vec_load_first(x + i, lanes) * scale;
+        vec v = (load_lanes(x + i, n - i) - shift - more) * scale;
         if (gamma)
-            v = v * vec_load_first(gamma + i, lanes);
+            v = v * load_lanes(gamma + i, n - i);
         if (beta)
-            v = v + vec_load_first(beta + i, lanes);
-        vec_store_first(x + i, lanes, v);
+            v = v + load_lanes(beta + i, n - i);
+        store_lanes(x + i, n - i, v);
     }
 }
 
@@ -199,17 +229,16 @@ static void level_layer_norm(const float *x, const float *residual, const float 
                              size_t n, float *y)
 {
     float mean = add_residual(x, residual, n, y) / (float)n;
-    float rest = subtract(y, n, mean) / (float)n;
-    subtract(y, n, rest);
-    float variance = sum_of_squares(y, n) / (float)n;
-    scale_and_shift(y, n, (float)(1.0 / sqrt((double)variance + (double)eps)), gamma, beta);
+    float rest = sum_of_rest(y, n, mean) / (float)n;
+    float variance = sum_of_squares(y, n, mean, rest) / (float)n;
+    scale_and_shift(y, n, mean, rest, (float)(1.0 / sqrt((double)variance + (double)eps)), gamma, beta);
 }
 
 static void level_rms_norm(const float *x, const float *residual, const float *gamma, float eps, size_t n, float *y)
 {
     add_residual(x, residual, n, y);
-    float mean_square = sum_of_squares(y, n) / (float)n;
-    scale_and_shift(y, n, (float)(1.0 / sqrt((double)mean_square + (double)eps)), gamma, NULL);
+    float mean_square = sum_of_squares(y, n, 0, 0) / (float)n;
+    scale_and_shift(y, n, 0, 0, (float)(1.0 / sqrt((double)mean_square + (double)eps)), gamma, NULL);
 }
 
 static float level_dot(const float *a, const float *b, size_t n)
