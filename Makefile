@@ -105,7 +105,7 @@ $(BUILD)/model/kernels/neon.o: FILE_CFLAGS = -march=armv8.2-a+dotprod
 endif
 
 # Plain loops over rows, which gcc turns into vectors from -O3 on.
-ROW_LOOPS = $(patsubst %,$(BUILD)/model/encoder/%.o,forward pooling rope)
+ROW_LOOPS = $(patsubst %,$(BUILD)/model/encoder/%.o,attention_linear forward pooling rope)
 $(ROW_LOOPS): FILE_CFLAGS = -O3
 
 $(BUILD)/server/cli/bench_machine.o: FILE_CFLAGS = -DBENCH_COMPILER_FLAGS='"$(strip $(CFLAGS_$(VARIANT)))"'

@@ -116,21 +116,16 @@ ALWAYS_INLINE void store_lanes(float *p, size_t left, vec x)
         vec_store_first(p, left, x);
 }
 
-/* Zero beyond the row. */
-ALWAYS_INLINE vec keep_lanes(vec x, size_t left)
+/* The filler beyond the row. */
+ALWAYS_INLINE vec fill_lanes(vec x, size_t left, float filler)
 {
-    return left >= LANES ? x : vec_fill_after(x, left, 0.0f);
-}
-
-static size_t lanes_left(size_t n, size_t i)
-{
-    return n - i < LANES ? n - i : LANES;
+    return left >= LANES ? x : vec_fill_after(x, left, filler);
 }
 
 static void level_exp(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i += LANES)
-        vec_store_first(x + i, lanes_left(n, i), vec_exp(vec_load_first(x + i, lanes_left(n, i))));
+        store_lanes(x + i, n - i, vec_exp(load_lanes(x + i, n - i)));
 }
 
 static void level_activate(activation act, float *x, size_t n)
@@ -138,26 +133,23 @@ static void level_activate(activation act, float *x, size_t n)
     if (act == ACTIVATION_NONE)
         return;
     for (size_t i = 0; i < n; i += LANES)
-        vec_store_first(x + i, lanes_left(n, i), vec_activate(act, vec_load_first(x + i, lanes_left(n, i))));
+        store_lanes(x + i, n - i, vec_activate(act, load_lanes(x + i, n - i)));
 }
 
 static void level_softmax(float *x, size_t n)
 {
     vec top = vec_all(-INFINITY), sum = vec_all(0.0f);
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t lanes = lanes_left(n, i);
-        top = vec_max(top, vec_fill_after(vec_load_first(x + i, lanes), lanes, -INFINITY));
-    }
+    for (size_t i = 0; i < n; i += LANES)
+        top = vec_max(top, fill_lanes(load_lanes(x + i, n - i), n - i, -INFINITY));
     top = vec_all(vec_largest(top));
     for (size_t i = 0; i < n; i += LANES) {
-        size_t lanes = lanes_left(n, i);
-        vec e = vec_exp(vec_fill_after(vec_load_first(x + i, lanes), lanes, -INFINITY) - top);
+        vec e = vec_exp(fill_lanes(load_lanes(x + i, n - i), n - i, -INFINITY) - top);
         sum = sum + e;
-        vec_store_first(x + i, lanes, e);
+        store_lanes(x + i, n - i, e);
     }
     vec factor = vec_all(1.0f / vec_sum(sum));
     for (size_t i = 0; i < n; i += LANES)
-        vec_store_first(x + i, lanes_left(n, i), vec_load_first(x + i, lanes_left(n, i)) * factor);
+        store_lanes(x + i, n - i, load_lanes(x + i, n - i) * factor);
 }
 
 /* Sums of a row run in so many chains of vectors, in turn: one alone would wait for each addition. */
@@ -191,7 +183,7 @@ static float sum_of_rest(const float *x, size_t n, float mean)
     for (size_t i = 0; i < n;)
 #pragma GCC unroll 4
         for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES)
-            sums[c] = sums[c] + keep_lanes(load_lanes(x + i, n - i) - shift, n - i);
+            sums[c] = sums[c] + fill_lanes(load_lanes(x + i, n - i) - shift, n - i, 0.0f);
     return sum_of_chains(sums);
 }
 
@@ -202,7 +194,7 @@ static float sum_of_squares(const float *x, size_t n, float mean, float rest)
     for (size_t i = 0; i < n;)
 #pragma GCC unroll 4
         for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES) {
-            vec v = keep_lanes(load_lanes(x + i, n - i) - shift - more, n - i);
+            vec v = fill_lanes(load_lanes(x + i, n - i) - shift - more, n - i, 0.0f);
             sums[c] = vec_fma(v, v, sums[c]);
         }
     return sum_of_chains(sums);
@@ -245,7 +237,7 @@ static float level_dot(const float *a, const float *b, size_t n)
 {
     vec sum = vec_all(0.0f);
     for (size_t i = 0; i < n; i += LANES)
-        sum = vec_fma(vec_load_first(a + i, lanes_left(n, i)), vec_load_first(b + i, lanes_left(n, i)), sum);
+        sum = vec_fma(load_lanes(a + i, n - i), load_lanes(b + i, n - i), sum);
     return vec_sum(sum);
 }
 
