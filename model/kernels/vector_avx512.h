@@ -55,7 +55,9 @@ ALWAYS_INLINE vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }    /* th
 ALWAYS_INLINE vec vec_min(vec a, vec b) { return _mm512_min_ps(a, b); }
 ALWAYS_INLINE vec vec_abs(vec x) { return _mm512_abs_ps(x); }
 ALWAYS_INLINE vec vec_round(vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT); }
-ALWAYS_INLINE vec vec_times_power(vec x, vec n) { return _mm512_scalef_ps(x, n); }    /* x 2^n, n whole, -160 .. 160 */
+/* x - floor x; 0 of an infinity. */
+ALWAYS_INLINE vec vec_fraction(vec x) { return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF); }
+ALWAYS_INLINE vec vec_times_power(vec x, vec n) { return _mm512_scalef_ps(x, n); }    /* x 2^floor n */
 /* a < b ? yes : no */
 ALWAYS_INLINE vec vec_less(vec a, vec b, vec yes, vec no)
 {

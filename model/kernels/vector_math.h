@@ -30,16 +30,15 @@ ALWAYS_INLINE vec vec_exp(vec x)
 }
 
 #if BF16_DOT
-/* 2^x for what is rounded to bf16 next (half a unit there is 4e-3): relative error below 7.5e-5; NaN stays. */
+/* 2^x for what is rounded to bf16 next (half a unit there is 4e-3): relative error below 7.5e-5; 0 for -infinity; NaN
+ * stays. */
 ALWAYS_INLINE vec vec_exp2_rough(vec x)
 {
-    x = vec_max(vec_all(-160.0f), x);    /* 0 from here on */
-    vec n = vec_round(x), r = x - n;
-    vec p = vec_all(5.5171684e-2f);
-    p = vec_fma(p, r, vec_all(2.4261112e-1f));
-    p = vec_fma(p, r, vec_all(6.9326098e-1f));
-    p = vec_fma(p, r, vec_all(9.9992807e-1f));
-    return vec_times_power(p, n);
+    vec r = vec_fraction(x), p = vec_all(7.80245438e-2f);
+    p = vec_fma(p, r, vec_all(2.26067126e-1f));
+    p = vec_fma(p, r, vec_all(6.95833564e-1f));
+    p = vec_fma(p, r, vec_all(9.99925196e-1f));
+    return vec_times_power(p, x);
 }
 #endif
 
