@@ -6,24 +6,19 @@
  * number, so a worker that wakes in the middle of a later run cannot take a task with what it read
  * of an earlier one.
  *
- * Between runs a worker spins for SPIN_NS, since layers follow each other within microseconds and a
- * sleeping thread takes 50 us to wake; then it sleeps on a condition. With more threads than
- * processors nobody spins: that would only keep the one with work from running. Workers are pinned
- * only when the pool is as wide as the affinity mask: a narrower pool shares its processors with
- * others, perhaps with another rosim that would pin to the same ones. The caller is never pinned;
- * threads that it starts later would inherit that.
+ * Between runs a worker spins for SPIN_NS, since layers follow each other within microseconds and a sleeping thread takes
+ * 50 us to wake; then it sleeps on a condition. With more threads than processors nobody spins: that would only keep the
+ * one with work from running. Nobody is pinned: a worker would have to wait for a busy processor while others are idle.
  *
  * Two callers take turns by number, not by whoever gets the mutex: a thread that runs layer after layer would hardly
  * ever leave it to one that has to be woken.
  */
-#define _GNU_SOURCE    /* pthread_setaffinity_np, CPU_SET */
 #include "model/kernels/pool.h"
 
 #include "model/kernels/processors.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -261,19 +256,9 @@ void pool_run(pool *p, size_t count, pool_task *task, void *context)
     end_turn(p);
 }
 
-static void pin(pthread_t thread, int processor)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(processor, &set);
-    (void)pthread_setaffinity_np(thread, sizeof set, &set);    /* a refusal costs speed only */
-}
-
 /* Workers take no signals: they are for the thread that waits for them. */
 static status start_workers(pool *p, errinfo *err)
 {
-    int processors[MAX_THREADS];
-    bool pinned = processors_allowed(processors, MAX_THREADS) == p->threads;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -283,8 +268,6 @@ static status start_workers(pool *p, errinfo *err)
         *w = (worker){ .owner = p, .index = i };
         problem = pthread_create(&w->thread, NULL, worker_main, w);
         w->started = problem == 0;
-        if (w->started && pinned)
-            pin(w->thread, processors[i]);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (problem != 0)

@@ -5,7 +5,7 @@
  * up to the root is asked, since any of them may hold a limit; a path that is not visible from
  * inside a container is skipped, and its root asked all the same.
  */
-#define _GNU_SOURCE    /* sched_getaffinity, CPU_ISSET */
+#define _GNU_SOURCE    /* sched_getaffinity, CPU_COUNT */
 #include "model/kernels/processors.h"
 
 #include <errno.h>
@@ -148,26 +148,16 @@ double processors_cgroup_quota(const char *root, const char *membership)
     return lesser_quota(v1, v2);
 }
 
-size_t processors_allowed(int *out, size_t max)
+size_t processors_allowed(void)
 {
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 0;
-    size_t count = 0;
-    for (int i = 0; i < CPU_SETSIZE; i++) {
-        if (!CPU_ISSET(i, &set))
-            continue;
-        if (count < max)
-            out[count] = i;
-        count++;
-    }
-    return count;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 0;
 }
 
 size_t processors_usable(void)
 {
     char membership[TEXT_BYTES];
-    size_t allowed = processors_allowed(NULL, 0);
+    size_t allowed = processors_allowed();
     if (allowed == 0) {
         long online = sysconf(_SC_NPROCESSORS_ONLN);
         allowed = online > 0 ? (size_t)online : 1;

@@ -1,4 +1,4 @@
-/* processors.h - how many processors this process may use: affinity mask and cgroup quota; and which.
+/* processors.h - how many processors this process may use: affinity mask and cgroup quota.
  *
  * Owns     nothing.    Borrows  operands during a call.    Threads  pure but for the files they read.
  * Limits   private to this folder and its tests; 1024 processors; cgroup files of at most 4 KiB.
@@ -22,9 +22,8 @@ slice processors_cgroup_path(const char *text, const char *controller);
  * (/sys/fs/cgroup), membership the text of /proc/self/cgroup. */
 double processors_cgroup_quota(const char *root, const char *membership);
 
-/* The processors of the affinity mask in ascending order; returns their number, and writes at most max of them. 0 when
- * the system does not say. */
-size_t processors_allowed(int *out, size_t max);
+/* Processors of the affinity mask; 0 when the system does not say. */
+size_t processors_allowed(void);
 
 /* The lesser of mask and quota, the quota rounded to the nearest whole number, at least 1. */
 size_t processors_usable(void);
