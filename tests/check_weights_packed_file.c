@@ -38,12 +38,28 @@ START_TEST(what_was_kept_comes_back)
 }
 END_TEST
 
+START_TEST(a_missing_folder_is_made_but_none_above_it)
+{
+    char below[96], folder[80];
+    errinfo err;
+    (void)snprintf(folder, sizeof folder, "%s/new", directory);
+    (void)snprintf(below, sizeof below, "%s/block", folder);
+    ck_assert_int_eq(packed_file_write(below, "a key", kept, BYTES, &err), ST_OK);
+    ck_assert(packed_file_read(below, "a key", found, BYTES));
+    ck_assert_int_eq(unlink(below), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+    (void)snprintf(below, sizeof below, "%s/new/newer/block", directory);
+    ck_assert_int_eq(packed_file_write(below, "a key", kept, BYTES, &err), ST_IO);
+    ck_assert_ptr_nonnull(strstr(err.text, "No such file or directory"));
+}
+END_TEST
+
 START_TEST(another_key_or_length_finds_nothing)
 {
     ck_assert(!packed_file_read(path, "a kez", found, BYTES));
     ck_assert(!packed_file_read(path, "a key ", found, BYTES));
     ck_assert(!packed_file_read(path, "a key", found, BYTES - 1));
-    ck_assert(!packed_file_read("/nowhere/block", "a key", found, BYTES));
+    ck_assert(!packed_file_read("/nowhere/at/all/block", "a key", found, BYTES));
     ck_assert(!packed_file_read(directory, "a key", found, BYTES));
 }
 END_TEST
@@ -93,8 +109,8 @@ END_TEST
 START_TEST(a_write_that_cannot_be_says_where_and_why)
 {
     errinfo err;
-    ck_assert_int_eq(packed_file_write("/nowhere/block", "a key", kept, BYTES, &err), ST_IO);
-    ck_assert_msg(strstr(err.text, "/nowhere/block: No such file"), "%s", err.text);
+    ck_assert_int_eq(packed_file_write("/nowhere/at/all/block", "a key", kept, BYTES, &err), ST_IO);
+    ck_assert_msg(strstr(err.text, "/nowhere/at/all/block: No such file"), "%s", err.text);
 }
 END_TEST
 
@@ -104,6 +120,7 @@ int main(void)
     TCase *t = tcase_create("blocks");
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, what_was_kept_comes_back);
+    tcase_add_test(t, a_missing_folder_is_made_but_none_above_it);
     tcase_add_test(t, another_key_or_length_finds_nothing);
     tcase_add_test(t, a_changed_byte_is_noticed_wherever_it_is);
     tcase_add_test(t, a_file_cut_off_is_no_file);

@@ -91,6 +91,17 @@ bool packed_file_read(const char *path, const char *key, void *bytes, size_t len
     return good;
 }
 
+static void make_folder_of(const char *path)
+{
+    char folder[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof folder)
+        return;
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = '\0';
+    (void)mkdir(folder, 0777);    /* less the umask; the file's own error says what is wrong */
+}
+
 /* Beside the file and renamed onto it, so that a reader sees the old one or the new one. The checksum stands in for
  * fsync: a file that a power cut left half-written is not taken for a whole one. */
 status packed_file_write(const char *path, const char *key, const void *bytes, size_t length, errinfo *err)
@@ -102,6 +113,7 @@ status packed_file_write(const char *path, const char *key, const void *bytes, s
         return fail(err, ST_IO, "%s: path too long", path);
     if (!fill(&h, key, packed_file_checksum(bytes, length), length))
         return fail(err, ST_INTERNAL, "%s: key too long", path);
+    make_folder_of(path);
     int fd = mkstemp(temporary);
     if (fd < 0)
         return fail(err, ST_IO, "%s: %s", path, strerror(errno));

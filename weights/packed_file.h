@@ -20,7 +20,8 @@ typedef enum { PACKED_NONE, PACKED_READ, PACKED_WRITTEN, PACKED_NOT_WRITTEN } pa
  * other file is as good as none: the caller makes the bytes anew. */
 MUST_USE bool packed_file_read(const char *path, const char *key, void *bytes, size_t length);
 
-/* Replaces the file at once and whole; the folder must exist. ST_IO names the file and the reason. */
+/* Replaces the file at once and whole; makes its folder if that is missing, but none above. ST_IO names the file and
+ * the reason. */
 MUST_USE status packed_file_write(const char *path, const char *key, const void *bytes, size_t length, errinfo *err);
 
 /* A 64-bit checksum for short keys and large blocks alike; it finds damage, not intent. */

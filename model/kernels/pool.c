@@ -6,9 +6,9 @@
  * number, so a worker that wakes in the middle of a later run cannot take a task with what it read
  * of an earlier one.
  *
- * Between runs a worker spins for SPIN_NS, since layers follow each other within microseconds and a sleeping thread takes
- * 50 us to wake; then it sleeps on a condition. With more threads than processors nobody spins: that would only keep the
- * one with work from running. Nobody is pinned: a worker would have to wait for a busy processor while others are idle.
+ * Between runs a worker spins for SPIN_NS, since layers follow each other within microseconds and a sleeping thread
+ * takes 50 us to wake; then it sleeps on a condition. With more threads than processors nobody spins: that would only
+ * keep the one with work from running. Nobody is pinned: a worker would wait for a busy processor while others idle.
  *
  * Two callers take turns by number, not by whoever gets the mutex: a thread that runs layer after layer would hardly
  * ever leave it to one that has to be woken.

@@ -7,8 +7,11 @@
 
 static void announce(const model *m)
 {
-    static const char *const packed[] = { [PACKED_READ] = "read", [PACKED_WRITTEN] = "kept for the next start",
-                                          [PACKED_NOT_WRITTEN] = "could not be kept in --packed-dir" };
+    static const char *const packed[] = {
+        [PACKED_READ] = "read",
+        [PACKED_WRITTEN] = "kept for the next start",
+        [PACKED_NOT_WRITTEN] = "could not be kept: --packed-dir is no folder, or one that this user may not write to",
+    };
     const model_info *i = model_describe(m);
     log_line(LOG_INFO, "model %s: %s, %zu layers of %zu, %s attention, kernel %s, %s", i->name, i->config->family,
              i->config->layers, i->config->hidden_size, attention_name(model_default_attention(m)), i->kernel,
