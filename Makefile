@@ -97,6 +97,8 @@ MACHINE = $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 ifneq ($(filter x86_64 amd64,$(MACHINE)),)
 AVX512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(BUILD)/model/kernels/avx2.o: FILE_CFLAGS = -mavx2 -mfma
+$(BUILD)/model/kernels/avxvnni.o: FILE_CFLAGS = -mavx2 -mfma -mavxvnni
+$(BUILD)/model/kernels/avx512vnni256.o: FILE_CFLAGS = -mavx2 -mfma -mavx512vl -mavx512vnni
 AVX512_OBJECTS = $(patsubst %,$(BUILD)/model/kernels/%.o,avx512 avx512vnni avx512bf16)
 $(AVX512_OBJECTS): FILE_CFLAGS = $(AVX512)
 $(BUILD)/model/kernels/avx512bf16.o: FILE_CFLAGS = $(AVX512) -mavx512bf16

@@ -21,7 +21,9 @@ static const level levels[] = {
 #if defined(__x86_64__)
     { avx512bf16_level, avx512bf16_runs_here, NULL },
     { avx512vnni_level, avx512vnni_runs_here, NULL },
+    { avx512vnni256_level, avx512vnni256_runs_here, NULL },
     { avx512_level, avx512_runs_here, NULL },
+    { avxvnni_level, avxvnni_runs_here, NULL },
     { avx2_level, avx2_runs_here, NULL },
 #elif defined(__aarch64__)
     { neon_level, neon_runs_here, NULL },
@@ -95,6 +97,7 @@ static void describe_processor(char *out, size_t size)
         { "avx512bw", __builtin_cpu_supports("avx512bw") },
         { "avx512vnni", __builtin_cpu_supports("avx512vnni") },
         { "avx512bf16", __builtin_cpu_supports("avx512bf16") },
+        { "avxvnni", avxvnni_is_here() },
 #elif defined(__aarch64__)
         { "neon", 1 },
 #endif

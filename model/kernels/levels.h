@@ -15,6 +15,11 @@ MUST_USE status generic_runs_here(errinfo *err);
 #if defined(__x86_64__)
 const kernels *avx2_level(void);
 MUST_USE status avx2_runs_here(errinfo *err);
+const kernels *avxvnni_level(void);
+bool avxvnni_is_here(void);                            /* the instructions, whatever else the level wants */
+MUST_USE status avxvnni_runs_here(errinfo *err);
+const kernels *avx512vnni256_level(void);
+MUST_USE status avx512vnni256_runs_here(errinfo *err);
 const kernels *avx512_level(void);
 MUST_USE status avx512_runs_here(errinfo *err);
 const kernels *avx512vnni_level(void);

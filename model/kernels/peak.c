@@ -6,6 +6,8 @@
  */
 #include "model/kernels/peak.h"
 
+#include "model/kernels/levels.h"
+
 enum { SUMS = 12 };
 
 #define TWELVE(step) \
@@ -27,6 +29,7 @@ enum { SUMS = 12 };
 #define FMA_512(n) "vfmadd231ps %%zmm0, %%zmm1, %%zmm" #n "\n\t"
 #define BF16_512(n) "vdpbf16ps %%zmm0, %%zmm1, %%zmm" #n "\n\t"
 #define VNNI_512(n) "vpdpbusd %%zmm0, %%zmm1, %%zmm" #n "\n\t"
+#define VNNI_256(n) "%{vex%} vpdpbusd %%ymm0, %%ymm1, %%ymm" #n "\n\t"
 #define FMA_256(n) "vfmadd231ps %%ymm0, %%ymm1, %%ymm" #n "\n\t"
 #define MADD_256(n) "vpmaddwd %%ymm0, %%ymm1, %%ymm2\n\tvpaddd %%ymm2, %%ymm" #n ", %%ymm" #n "\n\t"
 
@@ -36,6 +39,7 @@ static const uint32_t ONE_F32 = 0x3f800000, ONES_BF16 = 0x3f803f80, ONES_INT8 = 
 static void fma_512(size_t steps) { LOOP("zmm", CLEAR, FMA_512, ONE_F32); }
 static void bf16_512(size_t steps) { LOOP("zmm", CLEAR, BF16_512, ONES_BF16); }
 static void vnni_512(size_t steps) { LOOP("zmm", CLEAR, VNNI_512, ONES_INT8); }
+static void vnni_256(size_t steps) { LOOP("ymm", CLEAR, VNNI_256, ONES_INT8); }
 static void fma_256(size_t steps) { LOOP("ymm", CLEAR, FMA_256, ONE_F32); }
 static void madd_256(size_t steps) { LOOP("ymm", CLEAR, MADD_256, ONES_INT16); }
 
@@ -70,6 +74,7 @@ const peak_loop *peak_at(size_t index)
         { "avx512 fma", PRECISION_F32, 16 * 2 * SUMS, has_avx512, fma_512 },
         { "avx512 bf16 dot", PRECISION_BF16, 16 * 4 * SUMS, has_bf16, bf16_512 },
         { "avx512 vnni", PRECISION_INT8, 16 * 8 * SUMS, has_vnni, vnni_512 },
+        { "avx vnni", PRECISION_INT8, 8 * 8 * SUMS, avxvnni_is_here, vnni_256 },
         { "avx2 fma", PRECISION_F32, 8 * 2 * SUMS, has_avx2, fma_256 },
         { "avx2 int16 madd", PRECISION_INT8, 8 * 4 * SUMS, has_avx2, madd_256 },
 #endif

@@ -1,4 +1,5 @@
-/* vector_avx2.h - eight lanes: the primitives that the vector_*.h templates are written in, for AVX2 with FMA.
+/* vector_avx2.h - eight lanes: the primitives that the vector_*.h templates are written in, for AVX2 with FMA; with
+ * VNNI_STEP defined before as the name of the byte product in its encoding, for processors that have that as well.
  *
  * Owns     nothing.    Borrows  operands during a call.    Threads  pure.
  * Limits   only for files compiled with the flags of this instruction set.
@@ -12,10 +13,15 @@
 
 #define LANES 8
 #define PANEL_VECTORS 2        /* 6 rows x 2 vectors of sums, 2 loads and a broadcast fit 16 registers */
-#define INT8_PER_WORD 2        /* VPMADDWD on 16-bit integers: exact, where VPMADDUBSW on bytes would saturate */
 #define BF16_DOT 0             /* bf16 weights meet rows of floats */
 
+#ifdef VNNI_STEP
+#define INT8_PER_WORD 4        /* VPDPBUSD: four unsigned bytes of x times four signed bytes of w */
+typedef int8_t int8_element;
+#else
+#define INT8_PER_WORD 2        /* VPMADDWD on 16-bit integers: exact, where VPMADDUBSW on bytes would saturate */
 typedef int16_t int8_element;
+#endif
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -97,23 +103,34 @@ ALWAYS_INLINE vec high_bf16(ivec words)
 
 typedef enum { STEP_F32, STEP_INT8 } step_kind;
 
-/* sum + a * b in each 32-bit lane: one float, or two 16-bit integers. */
+/* sum + a * b in each 32-bit lane: one float, or INT8_PER_WORD integers. The assembler form keeps gcc 12 from moving
+ * sums to memory. */
 ALWAYS_INLINE ivec vec_step(step_kind kind, ivec sum, ivec a, ivec b)
 {
     if (kind == STEP_F32)
         return as_ivec(_mm256_fmadd_ps(as_vec(a), as_vec(b), as_vec(sum)));
+#ifdef VNNI_STEP
+    __asm__(VNNI_STEP " %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+    return sum;
+#else
     return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+#endif
 }
 
 ALWAYS_INLINE ivec ivec_subtract(ivec a, ivec b) { return _mm256_sub_epi32(a, b); }
 ALWAYS_INLINE ivec ivec_multiply(ivec a, ivec b) { return _mm256_mullo_epi32(a, b); }
 
-/* LANES numbers, rounded, plus zero (0 .. 256), as 16-bit integers. */
+/* LANES numbers, rounded, plus zero: as bytes clamped to 0 .. 255, or as 16-bit integers. */
 ALWAYS_INLINE void store_int8(void *p, vec x, int32_t zero)
 {
     ivec whole = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(zero));
     ivec packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(whole, whole), 0x08);
-    _mm_storeu_si128(p, _mm256_castsi256_si128(packed));
+    __m128i words = _mm256_castsi256_si128(packed);
+#ifdef VNNI_STEP
+    _mm_storel_epi64(p, _mm_packus_epi16(words, words));
+#else
+    _mm_storeu_si128(p, words);
+#endif
 }
 
 #endif
