@@ -61,32 +61,43 @@ START_TEST(the_counts_are_the_encoders_own_and_constants_do_not_change_between_r
 }
 END_TEST
 
-/* The tasks of a busy labour thread wait; those that find no room are refused. */
+typedef struct {
+    sem_t begun, released;
+} held;
+
 static void hold(void *context)
 {
-    (void)sem_wait(context);
+    held *h = context;
+    (void)sem_post(&h->begun);
+    (void)sem_wait(&h->released);
 }
 
+/* The tasks of a busy labour thread wait; those that find no room are refused. It is busy once it has taken a task: one
+ * that is still to be taken would make room for the request. */
 START_TEST(no_room_on_the_labour_thread_is_503)
 {
     fixture f;
     call c = { 0 };
-    sem_t held;
+    held h;
     errinfo err;
     fixture_open(&f, QUEUE_TOKENS);
-    (void)sem_init(&held, 0, 0);
+    (void)sem_init(&h.begun, 0, 0);
+    (void)sem_init(&h.released, 0, 0);
     ck_assert_int_eq(labour_open(&f.service.labour, &err), ST_OK);
-    int tasks = 0;
-    while (labour_submit(f.service.labour, (labour_task){ hold, &held }))
+    ck_assert(labour_submit(f.service.labour, (labour_task){ hold, &h }));
+    (void)sem_wait(&h.begun);
+    int tasks = 1;
+    while (labour_submit(f.service.labour, (labour_task){ hold, &h }))
         tasks++;
     call_post(&c, &f, PATH, "{\"lengths\":[16]}");
     ck_assert_int_eq(c.x.status, 503);
     call_end(&c);
-    for (int i = 0; i <= tasks + 1; i++)
-        (void)sem_post(&held);
+    for (int i = 0; i < tasks; i++)
+        (void)sem_post(&h.released);
     labour_close(f.service.labour);
     fixture_close(&f);
-    (void)sem_destroy(&held);
+    (void)sem_destroy(&h.begun);
+    (void)sem_destroy(&h.released);
 }
 END_TEST
 
