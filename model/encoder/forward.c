@@ -217,7 +217,7 @@ static void dense_task(void *context, size_t task, size_t worker)
                   w->outputs, forward_worker_scratch(job->f, worker));
 }
 
-/* Tasks of 96 and 32 rows would leave one thread waiting for the other: 128 rows are 66 and 62. */
+/* Tasks of 96 and 32 rows would leave one thread waiting for the other: 128 rows are 64 and 64. */
 static size_t even_part(size_t rows, size_t row_block)
 {
     size_t wanted = forward_parts(rows, forward_parts(rows, DENSE_ROWS));

@@ -78,7 +78,8 @@ ALWAYS_INLINE vec product_of(ivec sum, const column_terms *terms, const int8_hea
     return product * (vec_all(header->scale) * terms->scales);
 }
 
-/* sums [rows][PANEL]; headers NULL: they are floats. act is a constant where speed counts. */
+/* sums [rows][PANEL]; headers NULL: they are floats. act is a constant where speed counts. t by value: stores through
+ * y might else change it. */
 ALWAYS_INLINE void store_tile_as(activation act, const tile_target t, size_t row, size_t rows, const float *sums,
                                  const int8_header *headers)
 {
