@@ -188,8 +188,8 @@ static void bf16_pack_values(const float *v, size_t v_stride, size_t n, size_t d
     for (size_t j = 0; j < s.keys; j += 2, out += s.width)
         for (size_t i = 0; i < s.width; i += LANES) {
             size_t lanes = i < d ? d - i : 0;
-            vec even = load_lanes(v + j * v_stride + i, j < n ? lanes : 0);
-            vec odd = load_lanes(v + (j + 1) * v_stride + i, j + 1 < n ? lanes : 0);
+            vec even = vec_load_first(v + j * v_stride + i, j < n ? lanes : 0);
+            vec odd = vec_load_first(v + (j + 1) * v_stride + i, j + 1 < n ? lanes : 0);
             store_bf16_pairs(out + i, even, odd);
         }
 }

@@ -60,7 +60,7 @@ ALWAYS_INLINE column_terms terms_of(const tile_target *t, size_t v, size_t lanes
 {
     column_terms terms = { .bias = vec_all(0.0f) };
     if (t->bias)
-        terms.bias = load_lanes(t->bias + v * LANES, lanes);
+        terms.bias = vec_load_first(t->bias + v * LANES, lanes);
     if (integers) {
         terms.scales = vec_load(t->scales + v * LANES);
         terms.column_sums = ivec_load(t->column_sums + v * LANES);
@@ -89,7 +89,7 @@ ALWAYS_INLINE void store_tile_as(activation act, const tile_target t, size_t row
         float *y = t.y + row * t.y_stride + v * LANES;
         for (size_t i = 0; i < rows; i++, y += t.y_stride) {
             vec product = product_of(ivec_load(sums + i * PANEL + v * LANES), &terms, headers ? headers + i : NULL);
-            store_lanes(y, lanes, vec_activate(act, product + terms.bias));
+            vec_store_first(y, lanes, vec_activate(act, product + terms.bias));
         }
     }
 }
@@ -215,7 +215,7 @@ static void bf16_prepare(const float *x, size_t inputs, void *row)
 {
     uint16_t *out = row;
     for (size_t i = 0; i < inputs; i += LANES)
-        store_bf16(out + i, load_lanes(x + i, inputs - i));
+        store_bf16(out + i, vec_load_first(x + i, inputs - i));
 }
 #endif
 
@@ -300,7 +300,7 @@ static int8_header int8_range(const float *x, size_t inputs)
 {
     vec most = vec_all(0.0f), least = vec_all(0.0f);
     for (size_t i = 0; i < inputs; i += LANES) {
-        vec v = load_lanes(x + i, inputs - i);
+        vec v = vec_load_first(x + i, inputs - i);
         most = vec_max(most, v);
         least = vec_min(least, v);
     }
@@ -317,7 +317,7 @@ static void int8_prepare(const float *x, size_t inputs, void *row)
     vec factor = vec_all(header.scale > 0 ? 1.0f / header.scale : 0.0f);
     memcpy(row, &header, sizeof header);
     for (size_t i = 0; i < inputs; i += LANES)
-        store_int8(words + i * sizeof(int8_element), load_lanes(x + i, inputs - i) * factor, header.zero);
+        store_int8(words + i * sizeof(int8_element), vec_load_first(x + i, inputs - i) * factor, header.zero);
 }
 
 static void int8_dense(const void *x, size_t x_stride_bytes, size_t rows, const dense_weight *w, size_t first,

@@ -101,30 +101,10 @@ ALWAYS_INLINE vec vec_activate(activation act, vec x)
     }
 }
 
-/* The next lanes of a row of which `left` elements are left. A branch that is foreseen costs less than a mask. */
-ALWAYS_INLINE vec load_lanes(const float *p, size_t left)
-{
-    return left >= LANES ? vec_load(p) : vec_load_first(p, left);
-}
-
-ALWAYS_INLINE void store_lanes(float *p, size_t left, vec x)
-{
-    if (left >= LANES)
-        vec_store(p, x);
-    else
-        vec_store_first(p, left, x);
-}
-
-/* The filler beyond the row. */
-ALWAYS_INLINE vec fill_lanes(vec x, size_t left, float filler)
-{
-    return left >= LANES ? x : vec_fill_after(x, left, filler);
-}
-
 static void level_exp(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i += LANES)
-        store_lanes(x + i, n - i, vec_exp(load_lanes(x + i, n - i)));
+        vec_store_first(x + i, n - i, vec_exp(vec_load_first(x + i, n - i)));
 }
 
 static void level_activate(activation act, float *x, size_t n)
@@ -132,23 +112,23 @@ static void level_activate(activation act, float *x, size_t n)
     if (act == ACTIVATION_NONE)
         return;
     for (size_t i = 0; i < n; i += LANES)
-        store_lanes(x + i, n - i, vec_activate(act, load_lanes(x + i, n - i)));
+        vec_store_first(x + i, n - i, vec_activate(act, vec_load_first(x + i, n - i)));
 }
 
 static void level_softmax(float *x, size_t n)
 {
     vec top = vec_all(-INFINITY), sum = vec_all(0.0f);
     for (size_t i = 0; i < n; i += LANES)
-        top = vec_max(top, fill_lanes(load_lanes(x + i, n - i), n - i, -INFINITY));
+        top = vec_max(top, vec_fill_after(vec_load_first(x + i, n - i), n - i, -INFINITY));
     top = vec_all(vec_largest(top));
     for (size_t i = 0; i < n; i += LANES) {
-        vec e = vec_exp(fill_lanes(load_lanes(x + i, n - i), n - i, -INFINITY) - top);
+        vec e = vec_exp(vec_fill_after(vec_load_first(x + i, n - i), n - i, -INFINITY) - top);
         sum = sum + e;
-        store_lanes(x + i, n - i, e);
+        vec_store_first(x + i, n - i, e);
     }
     vec factor = vec_all(1.0f / vec_sum(sum));
     for (size_t i = 0; i < n; i += LANES)
-        store_lanes(x + i, n - i, load_lanes(x + i, n - i) * factor);
+        vec_store_first(x + i, n - i, vec_load_first(x + i, n - i) * factor);
 }
 
 /* Sums of a row run in so many chains of vectors, in turn: one alone would wait for each addition. */
@@ -166,11 +146,11 @@ static float add_residual(const float *x, const float *residual, size_t n, float
     for (size_t i = 0; i < n;)
 #pragma GCC unroll 4
         for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES) {
-            vec v = load_lanes(x + i, n - i);
+            vec v = vec_load_first(x + i, n - i);
             if (residual)
-                v = v + load_lanes(residual + i, n - i);
+                v = v + vec_load_first(residual + i, n - i);
             sums[c] = sums[c] + v;
-            store_lanes(y + i, n - i, v);
+            vec_store_first(y + i, n - i, v);
         }
     return sum_of_chains(sums);
 }
@@ -182,7 +162,7 @@ static float sum_of_rest(const float *x, size_t n, float mean)
     for (size_t i = 0; i < n;)
 #pragma GCC unroll 4
         for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES)
-            sums[c] = sums[c] + fill_lanes(load_lanes(x + i, n - i) - shift, n - i, 0.0f);
+            sums[c] = sums[c] + vec_fill_after(vec_load_first(x + i, n - i) - shift, n - i, 0.0f);
     return sum_of_chains(sums);
 }
 
@@ -193,7 +173,7 @@ static float sum_of_squares(const float *x, size_t n, float mean, float rest)
     for (size_t i = 0; i < n;)
 #pragma GCC unroll 4
         for (size_t c = 0; c < CHAINS && i < n; c++, i += LANES) {
-            vec v = fill_lanes(load_lanes(x + i, n - i) - shift - more, n - i, 0.0f);
+            vec v = vec_fill_after(vec_load_first(x + i, n - i) - shift - more, n - i, 0.0f);
             sums[c] = vec_fma(v, v, sums[c]);
         }
     return sum_of_chains(sums);
@@ -205,12 +185,12 @@ static void scale_and_shift(float *x, size_t n, float mean, float rest, float fa
 {
     vec shift = vec_all(mean), more = vec_all(rest), scale = vec_all(factor);
     for (size_t i = 0; i < n; i += LANES) {
-        vec v = (load_lanes(x + i, n - i) - shift - more) * scale;
+        vec v = (vec_load_first(x + i, n - i) - shift - more) * scale;
         if (gamma)
-            v = v * load_lanes(gamma + i, n - i);
+            v = v * vec_load_first(gamma + i, n - i);
         if (beta)
-            v = v + load_lanes(beta + i, n - i);
-        store_lanes(x + i, n - i, v);
+            v = v + vec_load_first(beta + i, n - i);
+        vec_store_first(x + i, n - i, v);
     }
 }
 
@@ -236,7 +216,7 @@ static float level_dot(const float *a, const float *b, size_t n)
 {
     vec sum = vec_all(0.0f);
     for (size_t i = 0; i < n; i += LANES)
-        sum = vec_fma(load_lanes(a + i, n - i), load_lanes(b + i, n - i), sum);
+        sum = vec_fma(vec_load_first(a + i, n - i), vec_load_first(b + i, n - i), sum);
     return vec_sum(sum);
 }
 
