@@ -30,6 +30,7 @@ import negatives  # noqa: E402
 import optimizer  # noqa: E402
 import phrases  # noqa: E402
 import pool  # noqa: E402
+import questions  # noqa: E402
 import targets  # noqa: E402
 import templates  # noqa: E402
 
@@ -101,6 +102,12 @@ class Losses(unittest.TestCase):
                         if label[j] > label[i])
         self.assertAlmostEqual(float(losses.cosent(score, label)), float(torch.log(total)), places=9)
 
+    def test_separation_is_cosent_of_two_labels(self) -> None:
+        score = (self.a * self.b).sum(1)
+        label = torch.tensor([0, 1, 1, 0, 0, 1, 0, 0, 1], dtype=torch.float64)
+        self.assertAlmostEqual(float(losses.separation(score, label == 1, label == 0)),
+                               float(losses.cosent(score, label)), places=9)
+
     def test_gradients_agree_with_finite_differences(self) -> None:
         for loss in (losses.cosine_loss, losses.flat_nce,
                      lambda s, t: losses.relation_loss(s, t, 0.05)):
@@ -171,6 +178,43 @@ class Data(unittest.TestCase):
                 self.assertEqual(text, other)
                 self.assertEqual(sorted(text), sorted(same))
                 self.assertNotEqual(text, same)
+
+    def test_written_questions_have_no_faults(self) -> None:
+        topics = questions.read_all(questions.FOLDER)
+        self.assertGreater(sum(len(topic.groups) for topic in topics), 2000)
+        self.assertEqual([fault for topic in topics for fault in questions.faults(topic)], [])
+
+    def test_faults_of_written_questions_are_named(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "x.txt"
+            path.write_text("@city = 北京 | 上海\n去{city}\n(去|到{town}\n\n去{city}\n到{town}\n好(吗|)\n", encoding="utf-8")
+            found = questions.faults(questions.read(path))
+        self.assertEqual([fault.split(":")[0] for fault in found],
+                         ["group 1 has 2 phrases", "group 1", "group 2 repeats a phrase of group 1", "group 2"])
+
+    def test_a_cluster_is_pairs_of_neighbours_about_the_same_things(self) -> None:
+        groups = [tuple(f"{number}{phrase}{{city}}(吗|)" for phrase in "甲乙丙") for number in range(30)]
+        topic = questions.Topic("x", groups, {"city": [f"城{number}" for number in range(20)]})
+        rng, twice = random.Random(5), 0
+        for _ in range(200):
+            pairs = topic.cluster(4, rng)
+            self.assertEqual(len(pairs), 4)
+            asked = [int(first.split("甲")[0].split("乙")[0].split("丙")[0]) for first, _ in pairs]
+            self.assertLess(max(asked) - min(asked), 4)
+            places = [[text.rstrip("吗").split("城")[1] for text in pair] for pair in pairs]
+            self.assertTrue(all(first == second for first, second in places))
+            by_group = {group: [place for other, (place, _) in zip(asked, places) if other == group] for group in asked}
+            twice += any(len(found) == 2 for found in by_group.values())
+            self.assertTrue(all(len(set(found)) == len(found) for found in by_group.values()))
+        self.assertTrue(50 < twice < 190, twice)
+
+    @unittest.skipUnless(EVALUATION.is_dir(), "evaluation sets are not there")
+    def test_no_written_question_is_an_evaluation_text(self) -> None:
+        banned = corpus.evaluation_keys(EVALUATION)
+        topics = questions.read_all(questions.FOLDER)
+        found = {text for text in questions.texts(topics, 400000, random.Random(6))
+                 if corpus.comparison_key(text) in banned}
+        self.assertEqual(found, set())
 
     def test_nearest_rows_are_those_of_a_full_sort(self) -> None:
         vectors = targets.unit(np.random.default_rng(2).normal(size=(50, 6)))

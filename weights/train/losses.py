@@ -27,6 +27,13 @@ def cosent(score: Tensor, label: Tensor, scale: float = 20.0) -> Tensor:
     return torch.cat([wrong.flatten(), wrong.new_zeros(1)]).logsumexp(0)
 
 
+def separation(score: Tensor, same: Tensor, different: Tensor, scale: float = 20.0) -> Tensor:
+    """CoSENT of two labels, of each row: log(1 + sum of e^(scale (s_i - s_j)), i over different, j over same pairs)."""
+    wrong = (scale * score).masked_fill(~different, -1e4).logsumexp(-1)
+    right = (-scale * score).masked_fill(~same, -1e4).logsumexp(-1)
+    return F.softplus(wrong + right)
+
+
 def flat_nce(a: Tensor, b: Tensor, scale: float = 20.0) -> Tensor:
     """FlatNCE in both directions: mean of (logsumexp over the negatives - the positive)."""
     score = scale * a @ b.T

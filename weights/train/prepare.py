@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import corpus
+import questions
 import settings
 import teachers
 
@@ -31,14 +32,15 @@ class Source:
     def __init__(self, folder: Path, banned: set[str], mixture: dict[str, int], seed: int) -> None:
         self.mixture = mixture
         self.seed = seed
+        self.topics = questions.read_all(questions.FOLDER)
 
         def kept(*texts: str) -> bool:
             return not banned or not any(corpus.comparison_key(t) in banned for t in texts)
 
         zh = [t for t in corpus.lines(folder / "zh.txt.xz") if kept(t)]
-        questions = corpus.shuffled((t for t in zh if corpus.is_question(t)), seed)
-        general = [t for t in questions if not corpus.is_finance(t)]
-        finance = [t for t in questions if corpus.is_finance(t)]
+        asked = corpus.shuffled((t for t in zh if corpus.is_question(t)), seed)
+        general = [t for t in asked if not corpus.is_finance(t)]
+        finance = [t for t in asked if corpus.is_finance(t)]
         self.questions = corpus.shuffled(general + finance[:len(general) // 4], seed)
         self.zh = corpus.shuffled((t for t in zh if not corpus.is_question(t)), seed)
         self.en = corpus.shuffled((t for t in corpus.lines(folder / "en.txt.xz") if kept(t)), seed)
@@ -54,6 +56,7 @@ class Source:
                          for name, file in (("zh", "zh-paraphrase.tsv.xz"), ("en", "en-pairs.tsv.xz"))}
         for value in self.labelled.values():
             rng.shuffle(value)
+        self.kept = kept
         print(f"texts: {len(self.questions)} zh questions, {len(self.zh)} other zh, {len(self.en)} en, "
               f"{len(self.pairs)} pairs ({len(everyday)} everyday), {len(self.labelled['zh'])} + "
               f"{len(self.labelled['en'])} labelled", flush=True)
@@ -67,7 +70,8 @@ class Source:
 
         rng = random.Random(self.seed * 1000 + number)
         zh, en = part(self.zh, "zh"), part(self.en, "en")
-        return {"zh": part(self.questions, "questions") + zh, "en": en,
+        written = filter(self.kept, questions.texts(self.topics, self.mixture["written"], rng))
+        return {"zh": part(self.questions, "questions") + zh + list(written), "en": en,
                 "pair": part(self.pairs, "pairs"),
                 "label_zh": [[p.a, p.b, p.label, p.source] for p in part(self.labelled["zh"], "labelled_zh")],
                 "label_en": [[p.a, p.b, p.label, p.source] for p in part(self.labelled["en"], "labelled_en")],

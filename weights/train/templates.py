@@ -15,6 +15,8 @@ from typing import Any, Callable
 from phrases import (ALTERED, COINED, COINED_SHARE, FRAMES, INTENTS, JOINTS, NAMES, QUESTION_FRAMES, QUESTION_ROLES,
                      QUESTION_VALUES, ROLES, SERVICES, STANCES, SYLLABLES, SYMMETRIC, VALUES)
 
+POLITE = 0.2                         # of the questions written by hand
+
 Nouns = list[str] | str              # a kind of coined names instead of a list
 Triple = tuple[str, str, str]
 Roles = tuple[tuple[str, tuple[str, ...]], ...]
@@ -132,6 +134,11 @@ def _framed(kinds: Kinds, frames: dict[str, tuple[str, ...]], lang: str, rng: ra
     frame = rng.choice(frames[lang])
     around = frame if rng.random() < 0.5 else rng.choice(frames[lang])
     return frame.format(first), around.format(same), frame.format(other)
+
+
+def framed(text: str, lang: str, rng: random.Random) -> str:
+    """A question with politeness around it, now and then."""
+    return rng.choice(QUESTION_FRAMES[lang]).format(text) if rng.random() < POLITE else text
 
 
 def statement(lang: str, rng: random.Random) -> Triple:

@@ -28,6 +28,7 @@ import losses
 import model
 import negatives
 import pool
+import questions
 import settings
 import targets
 import templates
@@ -35,6 +36,7 @@ from batch import Batch
 from optimizer import build_optimizer, set_rate
 
 MADE_TOKENS = 96          # of a text made from templates
+MAYBE_SAME = 0.85         # of two questions of different places, from which cosine on they may ask the same
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
 
 
@@ -58,7 +60,9 @@ class Trainer:
         self.means: dict[str, float] = {}
         self.pool = pool.Pool(config.cache / "chunks", self.tokenizer, self._sides(), int(self.options["longest"]),
                               config.seed)
-        self.labelled = corpus.labelled_sets(config.corpus, corpus.evaluation_keys(config.evaluation))
+        self.banned = corpus.evaluation_keys(config.evaluation)
+        self.topics = questions.read_all(questions.FOLDER)
+        self.labelled = corpus.labelled_sets(config.corpus, self.banned)
         self.pool.add_labelled(self.labelled)
 
     def _sides(self) -> dict[str, targets.Side]:
@@ -109,6 +113,7 @@ class Trainer:
             plan += self._distilled_pairs(batch, lang, int(o[f"batch_labelled_{lang}"]))
             for name in templates.MADE:
                 plan += self._made(batch, name, lang)
+        plan += self._written(batch)
         if self._label_strength():
             graded = [s for s in self.labelled if s.startswith("stsb")]
             binary = [s for s in self.labelled if s not in graded and len(self.labelled[s]) > 1000]
@@ -204,6 +209,34 @@ class Trainer:
             return self._margin((out[text] * out[other]).sum(-1), (out[text] * out[same]).sum(-1))
 
         return [(f"{name} {lang}", strength, loss)]
+
+    def _written(self, batch: Batch) -> list[Any]:
+        """Questions written by hand: two of a group are to be nearer than either is to another group's, and than any
+        two of different groups anywhere in the batch."""
+        o = self.options
+        strength = self._label_strength()
+        if not strength:
+            return []
+        sizes = [len(topic.groups) for topic in self.topics]
+        topics = self.rng.choices(self.topics, sizes, k=int(o["batch_clusters"]))
+        pairs = [(number, pair) for number, topic in enumerate(topics)
+                 for pair in topic.cluster(int(o["cluster"]), self.rng)
+                 if not {corpus.comparison_key(text) for text in pair} & self.banned]
+        first, second = (batch.add(self._ids([templates.framed(pair[side], "zh", self.rng) for _, pair in pairs]))
+                         for side in (0, 1))
+        cluster = torch.tensor([number for number, _ in pairs], device=self.device).repeat(2)
+        partner = torch.eye(len(pairs), dtype=torch.bool, device=self.device).repeat(2, 2)
+        own = torch.eye(2 * len(pairs), dtype=torch.bool, device=self.device)
+
+        def separation(out: Tensor, all_rows: bool) -> Tensor:
+            both = torch.cat([out[first], out[second]])
+            score = both @ both.T
+            sure = (cluster[:, None] == cluster) | (score.detach() < MAYBE_SAME)
+            parts = (score, partner & ~own, sure & ~partner)
+            return losses.separation(*((part.flatten() for part in parts) if all_rows else parts)).mean()
+
+        return [("written", strength * o["written"], lambda out: separation(out, False)),
+                ("written all", strength * o["written_all"], lambda out: separation(out, True))]
 
     def _margin(self, wrong: Tensor, right: Tensor) -> Tensor:
         """softplus of how far the wrong cosines come up to the right ones, less a margin."""
