@@ -181,7 +181,7 @@ class Data(unittest.TestCase):
 
     def test_written_questions_have_no_faults(self) -> None:
         topics = questions.read_all(questions.FOLDER)
-        self.assertGreater(sum(len(topic.groups) for topic in topics), 2000)
+        self.assertGreater(sum(len(topic.groups) for topic in topics), 10000)
         self.assertEqual([fault for topic in topics for fault in questions.faults(topic)], [])
 
     def test_faults_of_written_questions_are_named(self) -> None:

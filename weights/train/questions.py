@@ -94,7 +94,8 @@ def texts(topics: list[Topic], count: int, rng: random.Random) -> list[str]:
 
 
 def faults(topic: Topic) -> list[str]:
-    out, seen = [], {}
+    out: list[str] = []
+    seen: dict[str, int] = {}
     for number, group in enumerate(topic.groups, 1):
         if len(group) < 3:
             out.append(f"group {number} has {len(group)} phrases: {group[0]}")
