@@ -46,6 +46,11 @@ def evaluation_keys(folder: Path | None) -> set[str]:
     return keys - {""}
 
 
+def is_free(banned: set[str], *texts: str) -> bool:
+    """Whether none of the texts is one of the evaluation's."""
+    return not banned or not any(comparison_key(text) in banned for text in texts)
+
+
 def lines(path: Path) -> Iterator[str]:
     with lzma.open(path, "rt", encoding="utf-8") as file:
         for line in file:
@@ -68,7 +73,7 @@ def labelled_sets(folder: Path, banned: set[str]) -> dict[str, list[Labelled]]:
     found = read_labelled(folder / "zh-paraphrase.tsv.xz") + read_labelled(folder / "en-pairs.tsv.xz")
     out: dict[str, list[Labelled]] = {}
     for pair in found:
-        if not banned or not {comparison_key(pair.a), comparison_key(pair.b)} & banned:
+        if is_free(banned, pair.a, pair.b):
             out.setdefault(pair.source, []).append(pair)
     english = {text for pair in out.get("stsb-en-train", []) for text in (pair.a, pair.b)}
     translated: dict[str, str] = {}

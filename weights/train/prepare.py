@@ -35,7 +35,7 @@ class Source:
         self.topics = questions.read_all(questions.FOLDER)
 
         def kept(*texts: str) -> bool:
-            return not banned or not any(corpus.comparison_key(t) in banned for t in texts)
+            return corpus.is_free(banned, *texts)
 
         zh = [t for t in corpus.lines(folder / "zh.txt.xz") if kept(t)]
         asked = corpus.shuffled((t for t in zh if corpus.is_question(t)), seed)

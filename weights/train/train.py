@@ -221,7 +221,7 @@ class Trainer:
         topics = self.rng.choices(self.topics, sizes, k=int(o["batch_clusters"]))
         pairs = [(number, pair) for number, topic in enumerate(topics)
                  for pair in topic.cluster(int(o["cluster"]), self.rng)
-                 if not {corpus.comparison_key(text) for text in pair} & self.banned]
+                 if corpus.is_free(self.banned, *pair)]
         first, second = (batch.add(self._ids([templates.framed(pair[side], "zh", self.rng) for _, pair in pairs]))
                          for side in (0, 1))
         cluster = torch.tensor([number for number, _ in pairs], device=self.device).repeat(2)
