@@ -33,6 +33,20 @@ class Topic:
     groups: list[Group]
     lists: Lists
 
+    @property
+    def phrases(self) -> int:
+        return sum(map(len, self.groups))
+
+    @property
+    def area(self) -> str:
+        """What the topic is about, the name before its first hyphen."""
+        return self.name.split("-")[0]
+
+    @property
+    def weight(self) -> float:
+        """How often it is drawn: a phrase more often the more others its group pairs it with."""
+        return sum(len(group) ** 1.25 for group in self.groups)
+
     def words(self, rng: random.Random) -> dict[str, str]:
         return {name: rng.choice(words) for name, words in self.lists.items()}
 
@@ -117,7 +131,7 @@ def main() -> int:
     for topic in map(read, map(Path, sys.argv[1:])):
         found = faults(topic)
         failed = failed or bool(found)
-        print(f"{topic.name}: {len(topic.groups)} groups, {sum(map(len, topic.groups))} phrases")
+        print(f"{topic.name}: {len(topic.groups)} groups, {topic.phrases} phrases")
         print("".join(f"  {fault}\n" for fault in found), end="")
     return int(failed)
 

@@ -36,7 +36,8 @@ from batch import Batch
 from optimizer import build_optimizer, set_rate
 
 MADE_TOKENS = 96          # of a text made from templates
-MAYBE_SAME = 0.85         # of two questions of different places, from which cosine on they may ask the same
+MAYBE_SAME = 0.85         # the cosine from which on two questions of different places may ask the same
+MAYBE_SAME_AREA = 0.75    # the same of two of one area
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
 
 
@@ -217,21 +218,24 @@ class Trainer:
         strength = self._label_strength()
         if not strength:
             return []
-        sizes = [len(topic.groups) for topic in self.topics]
-        topics = self.rng.choices(self.topics, sizes, k=int(o["batch_clusters"]))
+        weights = [topic.weight for topic in self.topics]
+        topics = self.rng.choices(self.topics, weights, k=int(o["batch_clusters"]))
         pairs = [(number, pair) for number, topic in enumerate(topics)
                  for pair in topic.cluster(int(o["cluster"]), self.rng)
                  if corpus.is_free(self.banned, *pair)]
         first, second = (batch.add(self._ids([templates.framed(pair[side], "zh", self.rng) for _, pair in pairs]))
                          for side in (0, 1))
         cluster = torch.tensor([number for number, _ in pairs], device=self.device).repeat(2)
+        areas = [topic.area for topic in topics]
+        area = torch.tensor([areas.index(name) for name in areas], device=self.device)[cluster]
         partner = torch.eye(len(pairs), dtype=torch.bool, device=self.device).repeat(2, 2)
         own = torch.eye(2 * len(pairs), dtype=torch.bool, device=self.device)
 
         def separation(out: Tensor, all_rows: bool) -> Tensor:
             both = torch.cat([out[first], out[second]])
             score = both @ both.T
-            sure = (cluster[:, None] == cluster) | (score.detach() < MAYBE_SAME)
+            limit = torch.where(area[:, None] == area, MAYBE_SAME_AREA, MAYBE_SAME)
+            sure = (cluster[:, None] == cluster) | (score.detach() < limit)
             parts = (score, partner & ~own, sure & ~partner)
             return losses.separation(*((part.flatten() for part in parts) if all_rows else parts)).mean()
 
