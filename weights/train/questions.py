@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent / "questions"
 CHOICE = re.compile(r"\(([^()]*)\)")
 SLOT = re.compile(r"\{(\w+)\}")
 LEFT_OVER = re.compile(r"[(){}|@\t]")
+STATEMENTS = "sentence"     # the area whose texts ask nothing
 OTHER_WORD = 0.4            # of the groups about a thing of a list come again, about another thing of it
 
 Group = tuple[str, ...]
@@ -41,6 +42,11 @@ class Topic:
     def area(self) -> str:
         """What the topic is about, the name before its first hyphen."""
         return self.name.split("-")[0]
+
+    @property
+    def states(self) -> bool:
+        """Its texts are statements, not questions."""
+        return self.area == STATEMENTS
 
     @property
     def weight(self) -> float:

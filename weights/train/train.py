@@ -35,7 +35,7 @@ import templates
 from batch import Batch
 from optimizer import build_optimizer, set_rate
 
-MADE_TOKENS = 96          # of a text made from templates
+MADE_TOKENS = 96          # of a text made from templates or written by hand
 MAYBE_SAME = 0.85         # the cosine from which on two questions of different places may ask the same
 MAYBE_SAME_AREA = 0.75    # the same of two of one area
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
@@ -211,20 +211,28 @@ class Trainer:
 
         return [(f"{name} {lang}", strength, loss)]
 
+    def _drawn(self, states: bool, count: int) -> list[questions.Topic]:
+        topics = [topic for topic in self.topics if topic.states == states]
+        return self.rng.choices(topics, [topic.weight for topic in topics], k=count)
+
     def _written(self, batch: Batch) -> list[Any]:
-        """Questions written by hand: two of a group are to be nearer than either is to another group's, and than any
-        two of different groups anywhere in the batch."""
+        """What was written by hand: two texts of a group are to be nearer than either is to another group's, and than
+        any two of different groups anywhere in the batch."""
         o = self.options
         strength = self._label_strength()
         if not strength:
             return []
-        weights = [topic.weight for topic in self.topics]
-        topics = self.rng.choices(self.topics, weights, k=int(o["batch_clusters"]))
+        topics = self._drawn(False, int(o["batch_clusters"])) + self._drawn(True, int(o["batch_statements"]))
         pairs = [(number, pair) for number, topic in enumerate(topics)
                  for pair in topic.cluster(int(o["cluster"]), self.rng)
                  if corpus.is_free(self.banned, *pair)]
-        first, second = (batch.add(self._ids([templates.framed(pair[side], "zh", self.rng) for _, pair in pairs]))
-                         for side in (0, 1))
+
+        def ids(side: int) -> list[list[int]]:
+            texts = [pair[side] if topics[number].states
+                     else templates.framed(pair[side], "zh", self.rng) for number, pair in pairs]
+            return self.tokenizer.ids(texts, MADE_TOKENS)
+
+        first, second = (batch.add(ids(side)) for side in (0, 1))
         cluster = torch.tensor([number for number, _ in pairs], device=self.device).repeat(2)
         areas = [topic.area for topic in topics]
         area = torch.tensor([areas.index(name) for name in areas], device=self.device)[cluster]
