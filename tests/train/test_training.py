@@ -30,9 +30,9 @@ import negatives  # noqa: E402
 import optimizer  # noqa: E402
 import phrases  # noqa: E402
 import pool  # noqa: E402
-import questions  # noqa: E402
 import targets  # noqa: E402
 import templates  # noqa: E402
+import written  # noqa: E402
 
 ROSIM = os.environ.get("ROSIM", str(ROOT / "build/release/rosim"))
 CORPUS = Path(os.environ.get("CORPUS", ROOT / "../shared/data/corpus"))
@@ -179,22 +179,22 @@ class Data(unittest.TestCase):
                 self.assertEqual(sorted(text), sorted(same))
                 self.assertNotEqual(text, same)
 
-    def test_written_questions_have_no_faults(self) -> None:
-        topics = questions.read_all(questions.FOLDER)
+    def test_written_texts_have_no_faults(self) -> None:
+        topics = written.read_all(written.FOLDER)
         self.assertGreater(sum(len(topic.groups) for topic in topics), 10000)
-        self.assertEqual([fault for topic in topics for fault in questions.faults(topic)], [])
+        self.assertEqual([fault for topic in topics for fault in written.faults(topic)], [])
 
-    def test_faults_of_written_questions_are_named(self) -> None:
+    def test_faults_of_written_texts_are_named(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "x.txt"
             path.write_text("@city = 北京 | 上海\n去{city}\n(去|到{town}\n\n去{city}\n到{town}\n好(吗|)\n", encoding="utf-8")
-            found = questions.faults(questions.read(path))
+            found = written.faults(written.read(path))
         self.assertEqual([fault.split(":")[0] for fault in found],
                          ["group 1 has 2 phrases", "group 1", "group 2 repeats a phrase of group 1", "group 2"])
 
     def test_a_cluster_is_pairs_of_neighbours_about_the_same_things(self) -> None:
         groups = [tuple(f"{number}{phrase}{{city}}(吗|)" for phrase in "甲乙丙") for number in range(30)]
-        topic = questions.Topic("x", groups, {"city": [f"城{number}" for number in range(20)]})
+        topic = written.Topic("x", groups, {"city": [f"城{number}" for number in range(20)]})
         rng, twice = random.Random(5), 0
         for _ in range(200):
             pairs = topic.cluster(4, rng)
@@ -209,17 +209,17 @@ class Data(unittest.TestCase):
         self.assertTrue(50 < twice < 190, twice)
 
     def test_a_topic_is_drawn_by_its_phrases_and_more_where_they_are_one_group(self) -> None:
-        small = questions.Topic("near-a-1", [tuple("甲乙丙丁")] * 4, {})
-        large = questions.Topic("near-a-2", [tuple("甲乙丙丁" * 4)], {})
+        small = written.Topic("near-a-1", [tuple("甲乙丙丁")] * 4, {})
+        large = written.Topic("near-a-2", [tuple("甲乙丙丁" * 4)], {})
         self.assertEqual(small.phrases, large.phrases)
         self.assertAlmostEqual(large.weight / small.weight, 4 ** 0.25)
         self.assertEqual(small.area, "near")
 
     @unittest.skipUnless(EVALUATION.is_dir(), "evaluation sets are not there")
-    def test_no_written_question_is_an_evaluation_text(self) -> None:
+    def test_no_written_text_is_an_evaluation_text(self) -> None:
         banned = corpus.evaluation_keys(EVALUATION)
-        topics = questions.read_all(questions.FOLDER)
-        found = {text for text in questions.texts(topics, 400000, random.Random(6))
+        topics = written.read_all(written.FOLDER)
+        found = {text for text in written.texts(topics, 400000, random.Random(6))
                  if corpus.comparison_key(text) in banned}
         self.assertEqual(found, set())
 

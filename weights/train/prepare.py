@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import corpus
-import questions
+import written
 import settings
 import teachers
 
@@ -32,7 +32,7 @@ class Source:
     def __init__(self, folder: Path, banned: set[str], mixture: dict[str, int], seed: int) -> None:
         self.mixture = mixture
         self.seed = seed
-        self.topics = questions.read_all(questions.FOLDER)
+        self.topics = written.read_all(written.FOLDER)
 
         def kept(*texts: str) -> bool:
             return corpus.is_free(banned, *texts)
@@ -70,8 +70,8 @@ class Source:
 
         rng = random.Random(self.seed * 1000 + number)
         zh, en = part(self.zh, "zh"), part(self.en, "en")
-        written = filter(self.kept, questions.texts(self.topics, self.mixture["written"], rng))
-        return {"zh": part(self.questions, "questions") + zh + list(written), "en": en,
+        own = filter(self.kept, written.texts(self.topics, self.mixture["written"], rng))
+        return {"zh": part(self.questions, "questions") + zh + list(own), "en": en,
                 "pair": part(self.pairs, "pairs"),
                 "label_zh": [[p.a, p.b, p.label, p.source] for p in part(self.labelled["zh"], "labelled_zh")],
                 "label_en": [[p.a, p.b, p.label, p.source] for p in part(self.labelled["en"], "labelled_en")],

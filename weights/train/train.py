@@ -28,10 +28,10 @@ import losses
 import model
 import negatives
 import pool
-import questions
 import settings
 import targets
 import templates
+import written
 from batch import Batch
 from optimizer import build_optimizer, set_rate
 
@@ -62,7 +62,7 @@ class Trainer:
         self.pool = pool.Pool(config.cache / "chunks", self.tokenizer, self._sides(), int(self.options["longest"]),
                               config.seed)
         self.banned = corpus.evaluation_keys(config.evaluation)
-        self.topics = questions.read_all(questions.FOLDER)
+        self.topics = written.read_all(written.FOLDER)
         self.labelled = corpus.labelled_sets(config.corpus, self.banned)
         self.pool.add_labelled(self.labelled)
 
@@ -211,7 +211,7 @@ class Trainer:
 
         return [(f"{name} {lang}", strength, loss)]
 
-    def _drawn(self, states: bool, count: int) -> list[questions.Topic]:
+    def _drawn(self, states: bool, count: int) -> list[written.Topic]:
         topics = [topic for topic in self.topics if topic.states == states]
         return self.rng.choices(topics, [topic.weight for topic in topics], k=count)
 

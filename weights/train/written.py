@@ -1,6 +1,6 @@
-"""Groups of questions written by hand (questions/*.txt): all phrases of a group ask the same, no two groups do.
+"""Questions and statements written by hand (written/*.txt), in groups that each say one thing.
 
-A file is groups of lines, an empty line between them; neighbouring groups share words and topic but not the answer, so
+A file is groups of lines, an empty line between them; neighbouring groups share words and topic but not the meaning, so
 they are each other's hard negatives. `(a|b|)` in a phrase is one of its alternatives, `{name}` a word of the file's
 list `@name = word | word`, the same throughout a group; `#` begins a comment.
 
@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "questions"
+FOLDER = Path(__file__).parent / "written"
 CHOICE = re.compile(r"\(([^()]*)\)")
 SLOT = re.compile(r"\{(\w+)\}")
 LEFT_OVER = re.compile(r"[(){}|@\t]")
