@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 import corpus
-import written
 import settings
 import teachers
+import written
 
 Chunk = dict[str, list[Any]]
 
