@@ -208,13 +208,6 @@ class Data(unittest.TestCase):
             self.assertTrue(all(len(set(found)) == len(found) for found in by_group.values()))
         self.assertTrue(50 < twice < 190, twice)
 
-    def test_a_topic_is_drawn_by_its_phrases_and_more_where_they_are_one_group(self) -> None:
-        small = written.Topic("near-a-1", [tuple("甲乙丙丁")] * 4, {})
-        large = written.Topic("near-a-2", [tuple("甲乙丙丁" * 4)], {})
-        self.assertEqual(small.phrases, large.phrases)
-        self.assertAlmostEqual(large.weight / small.weight, 4 ** 0.25)
-        self.assertEqual(small.area, "near")
-
     @unittest.skipUnless(EVALUATION.is_dir(), "evaluation sets are not there")
     def test_no_written_text_is_an_evaluation_text(self) -> None:
         banned = corpus.evaluation_keys(EVALUATION)

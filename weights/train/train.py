@@ -213,7 +213,7 @@ class Trainer:
 
     def _drawn(self, states: bool, count: int) -> list[written.Topic]:
         topics = [topic for topic in self.topics if topic.states == states]
-        return self.rng.choices(topics, [topic.weight for topic in topics], k=count)
+        return self.rng.choices(topics, [topic.phrases for topic in topics], k=count)
 
     def _written(self, batch: Batch) -> list[Any]:
         """What was written by hand: two texts of a group are to be nearer than either is to another group's, and than

@@ -48,11 +48,6 @@ class Topic:
         """Its texts are statements, not questions."""
         return self.area == STATEMENTS
 
-    @property
-    def weight(self) -> float:
-        """How often it is drawn: a phrase more often the more others its group pairs it with."""
-        return sum(len(group) ** 1.25 for group in self.groups)
-
     def words(self, rng: random.Random) -> dict[str, str]:
         return {name: rng.choice(words) for name, words in self.lists.items()}
 
