@@ -73,6 +73,20 @@ class Architecture(unittest.TestCase):
         encoder.load_state_dict(mean.fold(encoder.state_dict(), spread))
         self.assertLess(np.abs(vector() - expected).max(), 1e-9)
 
+    def test_sharpness_multiplies_the_scores_of_softmax_and_leaves_linear_attention(self) -> None:
+        encoder = model.load(ROOT / "weights" / "default")
+        before = encoder.state_dict()
+        attention = encoder.encoder.layer[0].attention.self
+        x = torch.randn(1, 7, before["encoder.layer.0.attention.self.query.weight"].shape[1])
+        scores, features = [], []
+        for factor in (1.0, 1.25):
+            encoder.load_state_dict(mean.sharpened(before, factor))
+            query = attention._heads(attention.query(x))
+            scores.append(query @ attention._heads(attention.key(x)).transpose(-1, -2))
+            features.append(query @ attention.linear_query_map)
+        self.assertLess((scores[1] - 1.25 * scores[0]).abs().max().item(), 1e-4 * scores[0].abs().max().item())
+        self.assertLess((features[1] - features[0]).abs().max().item(), 1e-4 * features[0].abs().max().item())
+
     def test_padding_changes_nothing(self) -> None:
         encoder = model.load(DEFAULT).double().eval()
         ids = pool.StudentTokenizer(DEFAULT).ids(TEXTS[:1], 64)[0]
