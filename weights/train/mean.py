@@ -62,8 +62,8 @@ def main() -> None:
     start = settings.load(args.config).start
     state = torch.load(args.first, weights_only=False, map_location="cpu")
     first, second = state["model"], tensors_of(args.second)
-    mean = {name: args.share * first[name] + (1 - args.share) * second[name] for name in first}
-    mean = sharpened(mean, args.sharpness)
+    mean = sharpened({name: args.share * first[name] + (1 - args.share) * second[name] for name in first},
+                     args.sharpness)
     encoder = model.load(start)
     encoder.load_state_dict(mean)
     encoder.eval()

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,7 @@ class Source:
         self.mixture = mixture
         self.seed = seed
         self.topics = written.read_all(written.FOLDER)
-
-        def kept(*texts: str) -> bool:
-            return corpus.is_free(banned, *texts)
-
+        kept = self.kept = partial(corpus.is_free, banned)
         zh = [t for t in corpus.lines(folder / "zh.txt.xz") if kept(t)]
         asked = corpus.shuffled((t for t in zh if corpus.is_question(t)), seed)
         general = [t for t in asked if not corpus.is_finance(t)]
@@ -56,7 +54,6 @@ class Source:
                          for name, file in (("zh", "zh-paraphrase.tsv.xz"), ("en", "en-pairs.tsv.xz"))}
         for value in self.labelled.values():
             rng.shuffle(value)
-        self.kept = kept
         print(f"texts: {len(self.questions)} zh questions, {len(self.zh)} other zh, {len(self.en)} en, "
               f"{len(self.pairs)} pairs ({len(everyday)} everyday), {len(self.labelled['zh'])} + "
               f"{len(self.labelled['en'])} labelled", flush=True)

@@ -36,7 +36,7 @@ from batch import Batch
 from optimizer import build_optimizer, set_rate
 
 MADE_TOKENS = 96          # of a text made from templates or written by hand
-MAYBE_SAME = 0.85         # the cosine from which on two questions of different places may ask the same
+MAYBE_SAME = 0.85         # the cosine from which on two texts of different clusters may say the same
 MAYBE_SAME_AREA = 0.75    # the same of two of one area
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
 
@@ -62,7 +62,8 @@ class Trainer:
         self.pool = pool.Pool(config.cache / "chunks", self.tokenizer, self._sides(), int(self.options["longest"]),
                               config.seed)
         self.banned = corpus.evaluation_keys(config.evaluation)
-        self.topics = written.read_all(written.FOLDER)
+        topics = written.read_all(written.FOLDER)
+        self.topics = {states: [topic for topic in topics if topic.states == states] for states in (False, True)}
         self.labelled = corpus.labelled_sets(config.corpus, self.banned)
         self.pool.add_labelled(self.labelled)
 
@@ -212,7 +213,7 @@ class Trainer:
         return [(f"{name} {lang}", strength, loss)]
 
     def _drawn(self, states: bool, count: int) -> list[written.Topic]:
-        topics = [topic for topic in self.topics if topic.states == states]
+        topics = self.topics[states]
         return self.rng.choices(topics, [topic.phrases for topic in topics], k=count)
 
     def _written(self, batch: Batch) -> list[Any]:
@@ -236,14 +237,15 @@ class Trainer:
         cluster = torch.tensor([number for number, _ in pairs], device=self.device).repeat(2)
         areas = [topic.area for topic in topics]
         area = torch.tensor([areas.index(name) for name in areas], device=self.device)[cluster]
+        together = cluster[:, None] == cluster
+        limit = torch.where(area[:, None] == area, MAYBE_SAME_AREA, MAYBE_SAME)
         partner = torch.eye(len(pairs), dtype=torch.bool, device=self.device).repeat(2, 2)
         own = torch.eye(2 * len(pairs), dtype=torch.bool, device=self.device)
 
         def separation(out: Tensor, all_rows: bool) -> Tensor:
             both = torch.cat([out[first], out[second]])
             score = both @ both.T
-            limit = torch.where(area[:, None] == area, MAYBE_SAME_AREA, MAYBE_SAME)
-            sure = (cluster[:, None] == cluster) | (score.detach() < limit)
+            sure = together | (score.detach() < limit)
             parts = (score, partner & ~own, sure & ~partner)
             return losses.separation(*((part.flatten() for part in parts) if all_rows else parts)).mean()
 

@@ -13,6 +13,7 @@ import random
 import re
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "written"
@@ -34,7 +35,7 @@ class Topic:
     groups: list[Group]
     lists: Lists
 
-    @property
+    @cached_property
     def phrases(self) -> int:
         return sum(map(len, self.groups))
 
