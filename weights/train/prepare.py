@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import centres
 import corpus
 import settings
 import teachers
@@ -130,6 +131,8 @@ def main() -> None:
         each = (time.monotonic() - began) / made
         print(f"chunk {number + 1} of {config.chunks}: {each:.0f} s each, "
               f"{each * (config.chunks - number - 1) / 60:.0f} minutes left", flush=True)
+    added = centres.update(config.cache / "written.npz", source.topics, source.kept, e5, bge, config.seed)
+    print(f"{added} texts of written groups", flush=True)
 
 
 if __name__ == "__main__":

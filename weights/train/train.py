@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import centres
 import corpus
 import encoding
 import losses
@@ -64,6 +65,7 @@ class Trainer:
         self.banned = corpus.evaluation_keys(config.evaluation)
         topics = written.read_all(written.FOLDER)
         self.topics = {states: [topic for topic in topics if topic.states == states] for states in (False, True)}
+        self.centres = centres.load(config.cache / "written.npz", self.pool.sides["zh"])
         self.labelled = corpus.labelled_sets(config.corpus, self.banned)
         self.pool.add_labelled(self.labelled)
 
@@ -226,14 +228,14 @@ class Trainer:
         topics = self._drawn(False, int(o["batch_clusters"])) + self._drawn(True, int(o["batch_statements"]))
         pairs = [(number, pair) for number, topic in enumerate(topics)
                  for pair in topic.cluster(int(o["cluster"]), self.rng)
-                 if corpus.is_free(self.banned, *pair)]
+                 if corpus.is_free(self.banned, pair.first, pair.second)]
 
-        def ids(side: int) -> list[list[int]]:
-            texts = [pair[side] if topics[number].states
-                     else templates.framed(pair[side], "zh", self.rng) for number, pair in pairs]
+        def ids(side: str) -> list[list[int]]:
+            texts = [getattr(pair, side) if topics[number].states
+                     else templates.framed(getattr(pair, side), "zh", self.rng) for number, pair in pairs]
             return self.tokenizer.ids(texts, MADE_TOKENS)
 
-        first, second = (batch.add(ids(side)) for side in (0, 1))
+        first, second = (batch.add(ids(side)) for side in ("first", "second"))
         cluster = torch.tensor([number for number, _ in pairs], device=self.device).repeat(2)
         areas = [topic.area for topic in topics]
         area = torch.tensor([areas.index(name) for name in areas], device=self.device)[cluster]
@@ -249,8 +251,22 @@ class Trainer:
             parts = (score, partner & ~own, sure & ~partner)
             return losses.separation(*((part.flatten() for part in parts) if all_rows else parts)).mean()
 
-        return [("written", strength * o["written"], lambda out: separation(out, False)),
-                ("written all", strength * o["written_all"], lambda out: separation(out, True))]
+        plan: list[Any] = [("written", strength * o["written"], lambda out: separation(out, False)),
+                           ("written all", strength * o["written_all"], lambda out: separation(out, True))]
+        return plan + self._centred([pair.group for _, pair in pairs], first, second)
+
+    def _centred(self, groups: list[written.Group], first: slice, second: slice) -> list[Any]:
+        """Both texts of a group towards the middle of its phrases' targets, where it has one."""
+        found = [(i, self.centres[key]) for i, key in enumerate(map(written.key, groups)) if key in self.centres]
+        if not found:
+            return []
+        index = torch.tensor([i for i, _ in found], device=self.device)
+        target = self.tensor([centre for _, centre in found])
+
+        def loss(out: Tensor) -> Tensor:
+            return (losses.cosine_loss(out[first][index], target) + losses.cosine_loss(out[second][index], target)) / 2
+
+        return [("centre", self.options["cosine_centre"], loss)]
 
     def _margin(self, wrong: Tensor, right: Tensor) -> Tensor:
         """softplus of how far the wrong cosines come up to the right ones, less a margin."""

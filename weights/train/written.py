@@ -9,12 +9,14 @@ Run as a program it counts the groups of the files named and says what is wrong 
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "written"
 CHOICE = re.compile(r"\(([^()]*)\)")
@@ -25,6 +27,14 @@ OTHER_WORD = 0.4            # of the groups about a thing of a list come again, 
 
 Group = tuple[str, ...]
 Lists = dict[str, list[str]]
+
+
+class Drawn(NamedTuple):
+    """Two texts of one group."""
+
+    group: Group
+    first: str
+    second: str
 
 
 @dataclass(frozen=True)
@@ -52,19 +62,19 @@ class Topic:
     def words(self, rng: random.Random) -> dict[str, str]:
         return {name: rng.choice(words) for name, words in self.lists.items()}
 
-    def cluster(self, count: int, rng: random.Random) -> list[tuple[str, str]]:
+    def cluster(self, count: int, rng: random.Random) -> list[Drawn]:
         """Two texts of each of `count` neighbouring groups, or of one of them about two things; about the same things
         otherwise, that only what is asked may tell them apart."""
         first = rng.randrange(max(1, len(self.groups) - count + 1))
         words, out = self.words(rng), []
         for group in self.groups[first:first + count]:
             phrases = rng.sample(group, 2)
-            out.append(_texts(phrases, words, rng))
+            out.append(Drawn(group, *_texts(phrases, words, rng)))
             first_names, second_names = (set(SLOT.findall(phrase)) for phrase in phrases)
             if first_names and first_names == second_names and rng.random() < OTHER_WORD:
                 other = self.words(rng)
                 if all(other[name] != words[name] for name in first_names):
-                    out.append(_texts(phrases, other, rng))
+                    out.append(Drawn(group, *_texts(phrases, other, rng)))
         return out[:count]
 
 
@@ -97,6 +107,15 @@ def read(path: Path) -> Topic:
 
 def read_all(folder: Path) -> list[Topic]:
     return [read(path) for path in sorted(folder.glob("*.txt"))]
+
+
+def key(group: Group) -> int:
+    """What a group is known by in files: 63 bits of a hash of its phrases."""
+    return int.from_bytes(hashlib.blake2b("\n".join(group).encode(), digest_size=8).digest(), "little") >> 1
+
+
+def has_slots(group: Group) -> bool:
+    return any(SLOT.search(phrase) for phrase in group)
 
 
 def texts(topics: list[Topic], count: int, rng: random.Random) -> list[str]:
