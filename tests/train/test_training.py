@@ -25,6 +25,7 @@ import centres  # noqa: E402
 import corpus  # noqa: E402
 import evaluate  # noqa: E402
 import export  # noqa: E402
+import judged  # noqa: E402
 import losses  # noqa: E402
 import mean  # noqa: E402
 import model  # noqa: E402
@@ -123,6 +124,15 @@ class Losses(unittest.TestCase):
         label = torch.tensor([0, 1, 1, 0, 0, 1, 0, 0, 1], dtype=torch.float64)
         self.assertAlmostEqual(float(losses.separation(score, label == 1, label == 0)),
                                float(losses.cosent(score, label)), places=9)
+
+    def test_ranking_nears_the_share_of_pairs_in_the_wrong_order(self) -> None:
+        same, different = torch.tensor([0.3, 0.7, 0.9]), torch.tensor([0.1, 0.5, 0.8, 0.75])
+        wrong = np.mean([float(d > s) for d in different for s in same])
+        loss = float(losses.ranking(same, different, 1e4)) / 1e4
+        excess = np.mean([max(0.0, float(d - s)) for d in different for s in same])
+        self.assertAlmostEqual(loss, excess, places=4)
+        self.assertTrue(0 < wrong < 1)
+        self.assertLess(float(losses.ranking(same + 1, different)), 1e-2)
 
     def test_gradients_agree_with_finite_differences(self) -> None:
         for loss in (losses.cosine_loss, losses.flat_nce,
@@ -242,6 +252,29 @@ class Data(unittest.TestCase):
         self.assertEqual(found.keys(), expected.keys())
         for key, middle in expected.items():
             np.testing.assert_allclose(found[key], targets.unit(np.array(middle)), atol=1e-6)
+
+    def test_judged_texts_are_found_by_their_hashes(self) -> None:
+        line = judged.line("去哪？", [("到哪里", "+"), ("去不去", "-"), ("何处", "?"), ("上哪", "+")])
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "x.txt").write_text(line + "\n" + judged.line("没有", [("有", "-")]) + "\n", encoding="ascii")
+            found = judged.read_all(Path(folder), ["去不去", "上 哪!", "去哪", "何处", "到哪里", "有"])
+        blocks = found["x"]
+        self.assertEqual(blocks, [judged.Block(("去哪", "到哪里", "上 哪!"), ("去不去",))])
+        same, different = judged.pairs(blocks * 2)
+        self.assertEqual(same, [(0, 1), (0, 2), (1, 2), (4, 5), (4, 6), (5, 6)])
+        self.assertEqual(different, [(0, 3), (1, 3), (2, 3), (4, 7), (5, 7), (6, 7)])
+
+    @unittest.skipUnless(EVALUATION.is_dir() and CORPUS.is_dir(), "corpus or evaluation sets are not there")
+    def test_judged_texts_are_in_the_corpus_and_not_in_the_evaluation(self) -> None:
+        banned = corpus.evaluation_keys(EVALUATION)
+        texts = list(filter(corpus.is_question, corpus.lines(CORPUS / "zh.txt.xz")))
+        lines = sum(judged.SAME in line or judged.OTHER in line for path in judged.FOLDER.glob("*.txt")
+                    for line in path.read_text(encoding="ascii").splitlines())
+        found = judged.read_all(judged.FOLDER, texts)
+        self.assertEqual(sum(map(len, found.values())), lines)
+        self.assertGreater(lines, 5000)
+        self.assertEqual([text for blocks in found.values() for block in blocks for text in block.same + block.other
+                          if not corpus.is_free(banned, text)], [])
 
     @unittest.skipUnless(EVALUATION.is_dir(), "evaluation sets are not there")
     def test_no_written_text_is_an_evaluation_text(self) -> None:

@@ -1,7 +1,7 @@
 """The middle of what each written group's phrases mean to the teachers: a target that all its phrases share.
 
 A teacher's vector of one phrase also says how it was put; the mean over paraphrases says less of that (the class means
-of prototypical networks, Snell et al. 2017). Groups with slots have none: their texts mean other things with other words.
+of prototypical networks, Snell et al. 2017). Groups with slots have none: other words mean other things.
 prepare.py caches the teachers' vectors of some phrases of each group, by the group's key; train.py makes the means.
 """
 

@@ -34,6 +34,12 @@ def separation(score: Tensor, same: Tensor, different: Tensor, scale: float = 20
     return F.softplus(wrong + right)
 
 
+def ranking(same: Tensor, different: Tensor, scale: float = 20.0) -> Tensor:
+    """softplus(scale (d - s)), the mean over all scores d of different pairs and s of same ones: smooth for 1 less the
+    area under the ROC curve, of which Spearman's rank correlation with two labels is a linear function."""
+    return F.softplus(scale * (different[:, None] - same[None, :])).mean()
+
+
 def flat_nce(a: Tensor, b: Tensor, scale: float = 20.0) -> Tensor:
     """FlatNCE in both directions: mean of (logsumexp over the negatives - the positive)."""
     score = scale * a @ b.T

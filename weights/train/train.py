@@ -25,6 +25,7 @@ from torch import Tensor
 import centres
 import corpus
 import encoding
+import judged
 import losses
 import model
 import negatives
@@ -66,6 +67,8 @@ class Trainer:
         topics = written.read_all(written.FOLDER)
         self.topics = {states: [topic for topic in topics if topic.states == states] for states in (False, True)}
         self.centres = centres.load(config.cache / "written.npz", self.pool.sides["zh"])
+        questions = filter(corpus.is_question, corpus.lines(config.corpus / "zh.txt.xz"))
+        self.judged = judged.read_all(judged.FOLDER, (text for text in questions if corpus.is_free(self.banned, text)))
         self.labelled = corpus.labelled_sets(config.corpus, self.banned)
         self.pool.add_labelled(self.labelled)
 
@@ -118,6 +121,8 @@ class Trainer:
             for name in templates.MADE:
                 plan += self._made(batch, name, lang)
         plan += self._written(batch)
+        for name in self.judged:
+            plan += self._judged(batch, name, int(o[f"batch_judged_{name}"]))
         if self._label_strength():
             graded = [s for s in self.labelled if s.startswith("stsb")]
             binary = [s for s in self.labelled if s not in graded and len(self.labelled[s]) > 1000]
@@ -267,6 +272,23 @@ class Trainer:
             return (losses.cosine_loss(out[first][index], target) + losses.cosine_loss(out[second][index], target)) / 2
 
         return [("centre", self.options["cosine_centre"], loss)]
+
+    def _judged(self, batch: Batch, name: str, count: int) -> list[Any]:
+        """Any two texts of a block that ask the same are to be nearer than any two of one block that do not."""
+        strength = self.options[f"judged_{name}"] * self._label_strength()
+        if not strength:
+            return []
+        blocks = self.rng.choices(self.judged[name], k=count)
+        same, different = judged.pairs(blocks)
+        if not same or not different:
+            return []
+        at = batch.add(self._ids([text for block in blocks for text in block.same + block.other]))
+
+        def score(out: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
+            first, second = torch.tensor(pairs, device=self.device).T
+            return (out[at][first] * out[at][second]).sum(-1)
+
+        return [(f"judged {name}", strength, lambda out: losses.ranking(score(out, same), score(out, different)))]
 
     def _margin(self, wrong: Tensor, right: Tensor) -> Tensor:
         """softplus of how far the wrong cosines come up to the right ones, less a margin."""
