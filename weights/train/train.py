@@ -277,8 +277,8 @@ class Trainer:
         return [("centre", self.options["cosine_centre"], loss)]
 
     def _judged(self, batch: Batch, name: str, count: int) -> list[Any]:
-        """Any two texts of a block that ask the same are to be nearer than any two of one block that do not. The lender's
-        standard answers are blocks as well: their phrases are further apart than neighbours of the corpus are."""
+        """Any two texts of a block that ask the same are to be nearer than any two of one block that do not. Standard
+        answers are blocks as well: their phrases are further apart than neighbours of the corpus are."""
         strength = self.options[f"judged_{name}"] * self._label_strength()
         if not strength:
             return []
