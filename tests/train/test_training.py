@@ -235,18 +235,6 @@ class Data(unittest.TestCase):
             self.assertTrue(all(len(set(found)) == len(found) for found in by_group.values()))
         self.assertTrue(50 < twice < 190, twice)
 
-    def test_a_block_is_a_group_and_those_beside_it(self) -> None:
-        groups = [tuple(f"{number}{phrase}{{city}}" for phrase in "甲乙丙") for number in range(9)]
-        topic = written.Topic("x", groups, {"city": ["城", "市"]})
-        rng = random.Random(7)
-        for _ in range(50):
-            same, other = topic.block(4, 2, rng)
-            self.assertEqual((len(set(same)), len(set(other))), (3, 2))
-            own = {int(text[0]) for text in same}
-            self.assertEqual(len(own), 1)
-            self.assertTrue(all(0 < abs(int(text[0]) - min(own)) <= 2 for text in other))
-            self.assertEqual(len({text[-1] for text in same + other}), 1)
-
     def test_groups_have_the_middle_of_their_phrases_targets(self) -> None:
         groups = [("甲", "乙", "丙"), ("丁", "戊", "己"), ("{city}好", "{city}很好", "在{city}")]
         topic = written.Topic("x", groups, {"city": ["城", "市"]})

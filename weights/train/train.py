@@ -38,8 +38,6 @@ from batch import Batch
 from optimizer import build_optimizer, set_rate
 
 MADE_TOKENS = 96          # of a text made from templates or written by hand
-ANSWER_SAME = 4           # phrases of a standard answer in a block
-ANSWER_OTHER = 3          # of those beside it
 MAYBE_SAME = 0.85         # the cosine from which on two texts of different clusters may say the same
 MAYBE_SAME_AREA = 0.75    # the same of two of one area
 SAME_LABEL = 0.8          # of a labelled pair from which on both texts count as paraphrases
@@ -68,7 +66,6 @@ class Trainer:
         self.banned = corpus.evaluation_keys(config.evaluation)
         topics = written.read_all(written.FOLDER)
         self.topics = {states: [topic for topic in topics if topic.states == states] for states in (False, True)}
-        self.answers = [topic for topic in topics if topic.name.startswith(written.ANSWERS)]
         self.centres = centres.load(config.cache / "written.npz", self.pool.sides["zh"])
         questions = filter(corpus.is_question, corpus.lines(config.corpus / "zh.txt.xz"))
         self.judged = judged.read_all(judged.FOLDER, (text for text in questions if corpus.is_free(self.banned, text)))
@@ -277,16 +274,11 @@ class Trainer:
         return [("centre", self.options["cosine_centre"], loss)]
 
     def _judged(self, batch: Batch, name: str, count: int) -> list[Any]:
-        """Any two texts of a block that ask the same are to be nearer than any two of one block that do not. Standard
-        answers are blocks as well: their phrases are further apart than neighbours of the corpus are."""
+        """Any two texts of a block that ask the same are to be nearer than any two of one block that do not."""
         strength = self.options[f"judged_{name}"] * self._label_strength()
         if not strength:
             return []
         blocks = self.rng.choices(self.judged[name], k=count)
-        for topic in self.rng.choices(self.answers, k=int(self.options[f"batch_answers_{name}"])):
-            parts = topic.block(ANSWER_SAME, ANSWER_OTHER, self.rng)
-            blocks.append(judged.Block(*(tuple(text for text in part if corpus.is_free(self.banned, text))
-                                         for part in parts)))
         same, different = judged.pairs(blocks)
         if not same or not different:
             return []

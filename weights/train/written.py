@@ -23,7 +23,6 @@ CHOICE = re.compile(r"\(([^()]*)\)")
 SLOT = re.compile(r"\{(\w+)\}")
 LEFT_OVER = re.compile(r"[(){}|@\t]")
 STATEMENTS = "sentence"     # the area whose texts ask nothing
-ANSWERS = "lending-faq"     # topics whose groups are standard answers, much wider than the groups of others
 OTHER_WORD = 0.4            # of the groups about a thing of a list come again, about another thing of it
 
 Group = tuple[str, ...]
@@ -77,15 +76,6 @@ class Topic:
                 if all(other[name] != words[name] for name in first_names):
                     out.append(Drawn(group, *_texts(phrases, other, rng)))
         return out[:count]
-
-    def block(self, same: int, other: int, rng: random.Random) -> tuple[list[str], list[str]]:
-        """Texts of one group, and as many groups' texts from those beside it."""
-        at, words = rng.randrange(len(self.groups)), self.words(rng)
-        beside = [group for group in self.groups[max(0, at - other):at + other + 1] if group is not self.groups[at]]
-        phrases = rng.sample(self.groups[at], min(same, len(self.groups[at])))
-        others = [rng.choice(group) for group in rng.sample(beside, min(other, len(beside)))]
-        first, second = ([filled(phrase, words, rng) for phrase in part] for part in (phrases, others))
-        return first, second
 
 
 def _texts(phrases: list[str], words: dict[str, str], rng: random.Random) -> tuple[str, str]:
