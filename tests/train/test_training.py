@@ -125,13 +125,15 @@ class Losses(unittest.TestCase):
         self.assertAlmostEqual(float(losses.separation(score, label == 1, label == 0)),
                                float(losses.cosent(score, label)), places=9)
 
-    def test_ranking_nears_the_share_of_pairs_in_the_wrong_order(self) -> None:
+    def test_ranking_bounds_the_share_of_pairs_in_the_wrong_order(self) -> None:
         same, different = torch.tensor([0.3, 0.7, 0.9]), torch.tensor([0.1, 0.5, 0.8, 0.75])
         wrong = np.mean([float(d > s) for d in different for s in same])
         loss = float(losses.ranking(same, different, 1e4)) / 1e4
         excess = np.mean([max(0.0, float(d - s)) for d in different for s in same])
         self.assertAlmostEqual(loss, excess, places=4)
         self.assertTrue(0 < wrong < 1)
+        for scale in (1.0, 20.0, 1e4):
+            self.assertGreaterEqual(float(losses.ranking(same, different, scale)) / np.log(2), wrong)
         self.assertLess(float(losses.ranking(same + 1, different)), 1e-2)
 
     def test_gradients_agree_with_finite_differences(self) -> None:
@@ -225,10 +227,10 @@ class Data(unittest.TestCase):
         for _ in range(200):
             pairs = topic.cluster(4, rng)
             self.assertEqual(len(pairs), 4)
-            asked = [int(first.split("甲")[0].split("乙")[0].split("丙")[0]) for _, first, _ in pairs]
+            asked = [int(first.split("甲")[0].split("乙")[0].split("丙")[0]) for _, (first, _) in pairs]
             self.assertEqual([pair.group for pair in pairs], [groups[number] for number in asked])
             self.assertLess(max(asked) - min(asked), 4)
-            places = [[text.rstrip("吗").split("城")[1] for text in pair[1:]] for pair in pairs]
+            places = [[text.rstrip("吗").split("城")[1] for text in pair.texts] for pair in pairs]
             self.assertTrue(all(first == second for first, second in places))
             by_group = {group: [place for other, (place, _) in zip(asked, places) if other == group] for group in asked}
             twice += any(len(found) == 2 for found in by_group.values())

@@ -233,14 +233,14 @@ class Trainer:
         topics = self._drawn(False, int(o["batch_clusters"])) + self._drawn(True, int(o["batch_statements"]))
         pairs = [(number, pair) for number, topic in enumerate(topics)
                  for pair in topic.cluster(int(o["cluster"]), self.rng)
-                 if corpus.is_free(self.banned, pair.first, pair.second)]
+                 if corpus.is_free(self.banned, *pair.texts)]
 
-        def ids(side: str) -> list[list[int]]:
-            texts = [getattr(pair, side) if topics[number].states
-                     else templates.framed(getattr(pair, side), "zh", self.rng) for number, pair in pairs]
+        def ids(side: int) -> list[list[int]]:
+            texts = [pair.texts[side] if topics[number].states
+                     else templates.framed(pair.texts[side], "zh", self.rng) for number, pair in pairs]
             return self.tokenizer.ids(texts, MADE_TOKENS)
 
-        first, second = (batch.add(ids(side)) for side in ("first", "second"))
+        first, second = (batch.add(ids(side)) for side in (0, 1))
         cluster = torch.tensor([number for number, _ in pairs], device=self.device).repeat(2)
         areas = [topic.area for topic in topics]
         area = torch.tensor([areas.index(name) for name in areas], device=self.device)[cluster]

@@ -33,8 +33,7 @@ class Drawn(NamedTuple):
     """Two texts of one group."""
 
     group: Group
-    first: str
-    second: str
+    texts: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,12 @@ class Topic:
         words, out = self.words(rng), []
         for group in self.groups[first:first + count]:
             phrases = rng.sample(group, 2)
-            out.append(Drawn(group, *_texts(phrases, words, rng)))
+            out.append(Drawn(group, _texts(phrases, words, rng)))
             first_names, second_names = (set(SLOT.findall(phrase)) for phrase in phrases)
             if first_names and first_names == second_names and rng.random() < OTHER_WORD:
                 other = self.words(rng)
                 if all(other[name] != words[name] for name in first_names):
-                    out.append(Drawn(group, *_texts(phrases, other, rng)))
+                    out.append(Drawn(group, _texts(phrases, other, rng)))
         return out[:count]
 
 
