@@ -21,10 +21,12 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "weights" / "train"))
+import born_again  # noqa: E402
 import centres  # noqa: E402
 import corpus  # noqa: E402
 import evaluate  # noqa: E402
 import export  # noqa: E402
+import judge  # noqa: E402
 import judged  # noqa: E402
 import losses  # noqa: E402
 import mean  # noqa: E402
@@ -33,6 +35,7 @@ import negatives  # noqa: E402
 import optimizer  # noqa: E402
 import phrases  # noqa: E402
 import pool  # noqa: E402
+import prototypes  # noqa: E402
 import targets  # noqa: E402
 import templates  # noqa: E402
 import written  # noqa: E402
@@ -135,6 +138,18 @@ class Losses(unittest.TestCase):
         for scale in (1.0, 20.0, 1e4):
             self.assertGreaterEqual(float(losses.ranking(same, different, scale)) / np.log(2), wrong)
         self.assertLess(float(losses.ranking(same + 1, different)), 1e-2)
+
+    def test_classification_is_the_own_classs_share_of_those_that_count(self) -> None:
+        score = self.a @ self.b.T
+        own = torch.tensor([3, 1, 4, 1, 5, 0, 2, 6, 8])
+        counts = torch.rand(9, 9) < 0.5
+        expected = []
+        for i in range(9):
+            among = {int(own[i])} | set(torch.nonzero(counts[i]).flatten().tolist())
+            share = torch.exp(30 * score[i])[sorted(among)]
+            expected.append(-torch.log(torch.exp(30 * score[i, own[i]]) / share.sum()))
+        self.assertAlmostEqual(float(losses.classification(score, own, counts)), float(torch.stack(expected).mean()),
+                               places=9)
 
     def test_gradients_agree_with_finite_differences(self) -> None:
         for loss in (losses.cosine_loss, losses.flat_nce,
@@ -254,6 +269,82 @@ class Data(unittest.TestCase):
         self.assertEqual(found.keys(), expected.keys())
         for key, middle in expected.items():
             np.testing.assert_allclose(found[key], targets.unit(np.array(middle)), atol=1e-6)
+
+    def test_prototypes_are_middles_that_follow_their_texts(self) -> None:
+        topics = [written.Topic("near-a", [("甲", "乙", "丙"), ("{x}丁", "{x}戊", "己")], {"x": ["大", "小"]}),
+                  written.Topic("near-b", [("庚", "庚", "庚")], {}), written.Topic("pay-a", [("辛", "壬", "癸")], {})]
+        where = {text: torch.eye(8)[number] for number, text in enumerate("甲乙丙庚辛壬癸")}
+        found = prototypes.Prototypes(topics)
+        found.start(lambda texts: torch.stack([where[text] for text in texts]), random.Random(1))
+        expected = torch.tensor([[1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1, 0]])
+        expected = torch.nn.functional.normalize(expected.float(), dim=-1)
+        torch.testing.assert_close(found.middles, expected)
+        own, texts = found.draw(300, random.Random(2))
+        self.assertEqual({text: int(number) for number, text in zip(own, texts)},
+                         {"甲": 0, "乙": 0, "丙": 0, "庚": 1, "辛": 2, "壬": 2, "癸": 2})
+        before = found.middles
+        found.follow(torch.eye(8)[[7]], torch.tensor([1]))
+        self.assertEqual(float(before[1, 7]), 0)
+        self.assertGreater(float(found.middles[1, 7]), 0.1)
+        self.assertAlmostEqual(float(found.middles[1].norm()), 1, places=6)
+        torch.testing.assert_close(found.middles[[0, 2]], before[[0, 2]])
+
+    def test_a_near_middle_of_another_file_does_not_count(self) -> None:
+        topics = [written.Topic(name, [("甲", "乙")] * groups, {}) for name, groups in
+                  (("near-a", 2), ("near-b", 1), ("pay-a", 1))]
+        found = prototypes.Prototypes(topics)
+        found.start(lambda texts: torch.eye(4)[[0] * len(texts)], random.Random(1))
+
+        def loss(cosines: list[float]) -> float:
+            """Of a text of the first group, at these cosines to the other three middles."""
+            found.middles = torch.tensor([[1.0, 0.0]] + [[c, (1 - c * c) ** 0.5] for c in cosines])
+            return float(found.loss(torch.tensor([[1.0, 0.0]]), torch.tensor([0])))
+
+        for number, limit in ((0, None), (1, prototypes.MAYBE_SAME_AREA), (2, prototypes.MAYBE_SAME)):
+            near = [[0.99 if i == number else 0.0 for i in range(3)], [0.0, 0.0, 0.0]]
+            self.assertEqual(loss(near[0]) > 0.1, limit is None)
+            if limit is not None:
+                near[0][number] = limit - 0.02
+                self.assertGreater(loss(near[0]), 2 * loss(near[1]))
+
+    def test_born_again_targets_turn_the_second_teacher_towards_the_students_own(self) -> None:
+        rng = np.random.default_rng(4)
+        own = targets.unit(rng.normal(size=(200, 6))).astype(np.float32)
+        turn, _ = np.linalg.qr(rng.normal(size=(8, 6)))
+        with tempfile.TemporaryDirectory() as name:
+            cache, start = Path(name), Path(name)
+            (start / "model.safetensors").write_bytes(b"weights")
+            place = born_again.folder(cache, start)
+            (cache / "chunks").mkdir()
+            place.mkdir()
+            np.savez(place / "0000.npz", zh=own)
+            np.savez(cache / "chunks" / "0000.npz", **{"zh.bge": own @ turn.T})
+            made = born_again.BornAgain(cache, start, 0.5)
+            second = targets.unit(rng.normal(size=(200, 6))) @ turn.T
+            texts = ["怎么还款"] * 100 + ["今天还了款"] * 100
+            found = made.target(cache / "chunks" / "0000.npz", "zh", second, texts)
+            self.assertIsNone(made.target(cache / "chunks" / "0001.npz", "zh", second, texts))
+        assert found is not None
+        expected = targets.unit(own + np.repeat([[0.5], [0.0]], 100, 0) * (second @ turn))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+    def test_answers_of_readers_go_to_the_questions_they_were_shown(self) -> None:
+        blocks = [("怎么还款", ["如何还款", "何时还款", "在哪还款"]), ("1 加 1", ["一加一是几", "二加二", "三"])]
+        shown = judge.read_blocks(judge.written_blocks(blocks))
+        self.assertEqual(shown, {1: ("怎么还款", dict(zip("abc", blocks[0][1]))),
+                                 2: ("1 加 1", dict(zip("abc", blocks[1][1])))})
+        found, faults = judge.answered(shown, "1 a?c\n\n2 - ?b\n")
+        self.assertEqual(faults, [])
+        self.assertEqual(found, [("怎么还款", [("如何还款", "+"), ("何时还款", "-"), ("在哪还款", "?")]),
+                                 ("1 加 1", [("一加一是几", "-"), ("二加二", "?"), ("三", "-")])])
+        for wrong in ("1 d\n2 -", "1 a?a\n2 -", "1 a", "x\n1 a\n2 b", "1 a\n1 b\n2 c"):
+            self.assertNotEqual(judge.answered(shown, wrong)[1], [], wrong)
+
+    def test_neighbours_in_other_words_share_few_of_them(self) -> None:
+        texts = ["怎么提前还款", "如何提前还款", "不等到期先还行吗", "不等到期先还可以吗", "改绑定的卡"]
+        scores = np.array([1.0, 0.9, 0.85, 0.8, 0.1])
+        self.assertEqual(judge.neighbours(texts, scores, 0, False), [1, 2, 3])
+        self.assertEqual(judge.neighbours(texts, scores, 0, True), [2])
 
     def test_judged_texts_are_found_by_their_hashes(self) -> None:
         line = judged.line("去哪？", [("到哪里", "+"), ("去不去", "-"), ("何处", "?"), ("上哪", "+")])

@@ -40,6 +40,12 @@ def ranking(same: Tensor, different: Tensor, scale: float = 20.0) -> Tensor:
     return F.softplus(scale * (different[:, None] - same[None, :])).mean()
 
 
+def classification(score: Tensor, own: Tensor, counts: Tensor, scale: float = 30.0) -> Tensor:
+    """Cross-entropy of softmax(scale score), [n][classes], for the class `own` of each row among those that count."""
+    counts = counts.scatter(1, own[:, None], True)
+    return F.cross_entropy((scale * score).masked_fill(~counts, -1e4), own)
+
+
 def flat_nce(a: Tensor, b: Tensor, scale: float = 20.0) -> Tensor:
     """FlatNCE in both directions: mean of (logsumexp over the negatives - the positive)."""
     score = scale * a @ b.T

@@ -6,7 +6,7 @@ import json
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Protocol
 
 import numpy as np
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
@@ -38,12 +38,18 @@ class Kind:
     extra: list[Any] = field(default_factory=list)                 # texts, labels
 
 
+class Own(Protocol):
+    """Targets of a chunk's texts other than the teachers' (born_again.py); None where it has none."""
+
+    def target(self, chunk: Path, name: str, bge: Any, texts: list[str]) -> np.ndarray | None: ...
+
+
 class Pool:
     """All chunks present; call refresh() now and then to take up new ones."""
 
     def __init__(self, cache: Path, tokenizer: StudentTokenizer, sides: dict[str, targets.Side], longest: int,
-                 seed: int) -> None:
-        self.cache, self.tokenizer, self.sides, self.longest = cache, tokenizer, sides, longest
+                 seed: int, own: Own | None = None) -> None:
+        self.cache, self.tokenizer, self.sides, self.longest, self.own = cache, tokenizer, sides, longest, own
         self.kinds = {k: Kind() for k in ("zh", "en", "pair", "label_zh", "label_en", "long_zh", "long_en")}
         self.seen: set[str] = set()
         self.rng = random.Random(seed)
@@ -65,6 +71,11 @@ class Pool:
         second = f"{name}.{targets.SECOND[lang]}"
         return self.sides[lang].target(vectors[f"{name}.e5"], vectors[second] if second in vectors else None)
 
+    def _own(self, path: Path, vectors: Any, name: str, lang: str, texts: list[str]) -> np.ndarray:
+        """The target by the start model's own vectors where there are some, by the teachers alone otherwise."""
+        found = self.own.target(path, name, vectors[f"{name}.bge"], texts) if self.own and lang == "zh" else None
+        return self._target(vectors, name, lang) if found is None else found
+
     def _load(self, path: Path) -> None:
         chunk = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         vectors = np.load(path)
@@ -72,11 +83,12 @@ class Pool:
             for name, cut, longest in ((lang, self.longest, self.longest - 1),
                                        (f"long_{lang}", LONG_TOKENS, LONG_TOKENS)):    # where the teachers cut too
                 ids = self.tokenizer.ids(chunk[name], cut)
-                self._add(name, [ids], [self._target(vectors, name, lang)], chunk[name], longest)
+                self._add(name, [ids], [self._own(path, vectors, name, lang, chunk[name])], chunk[name], longest)
             pairs = chunk[f"label_{lang}"]
             ids2 = [self.tokenizer.ids([p[i] for p in pairs], self.longest) for i in (0, 1)]
             self._add(f"label_{lang}", ids2,
-                      [self._target(vectors, f"label_{lang}_{side}", lang) for side in "ab"], pairs, self.longest - 1)
+                      [self._own(path, vectors, f"label_{lang}_{side}", lang, [p[i] for p in pairs])
+                       for i, side in enumerate("ab")], pairs, self.longest - 1)
         zh, en = self._target(vectors, "pair_zh", "zh"), self._target(vectors, "pair_en", "en")
         both = targets.unit(zh + en)
         texts = chunk["pair"]

@@ -46,11 +46,14 @@ class Side:
         return unit(out @ self.spread)
 
 
-def fit_side(shift: Array, e5: Array, second: Array, weight: float) -> Side:
-    """The rotation by singular values of the cross-covariance."""
-    anchor = unit(e5 - shift)
+def turn(anchor: Array, second: Array) -> Array:
+    """The rotation that brings `second` nearest to `anchor`, by singular values of their cross-covariance."""
     left, _, right = np.linalg.svd((anchor - anchor.mean(0)).T @ (second - second.mean(0)), full_matrices=False)
-    return Side(shift, (left @ right).astype(np.float32), weight, np.eye(len(shift), dtype=np.float32))
+    return (left @ right).astype(np.float32)
+
+
+def fit_side(shift: Array, e5: Array, second: Array, weight: float) -> Side:
+    return Side(shift, turn(unit(e5 - shift), second), weight, np.eye(len(shift), dtype=np.float32))
 
 
 def soft_whitening(vectors: Array, strength: float) -> Array:

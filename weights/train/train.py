@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import born_again
 import centres
 import corpus
 import encoding
@@ -30,6 +31,7 @@ import losses
 import model
 import negatives
 import pool
+import prototypes
 import settings
 import targets
 import templates
@@ -62,10 +64,11 @@ class Trainer:
         self.progress, self.step, self.texts = 0.0, 0, 0
         self.means: dict[str, float] = {}
         self.pool = pool.Pool(config.cache / "chunks", self.tokenizer, self._sides(), int(self.options["longest"]),
-                              config.seed)
+                              config.seed, born_again.BornAgain(config.cache, config.start, self.options["weight_own"]))
         self.banned = corpus.evaluation_keys(config.evaluation)
         topics = written.read_all(written.FOLDER)
         self.topics = {states: [topic for topic in topics if topic.states == states] for states in (False, True)}
+        self.prototypes = prototypes.Prototypes(self.topics[False])
         self.centres = centres.load(config.cache / "written.npz", self.pool.sides["zh"])
         questions = filter(corpus.is_question, corpus.lines(config.corpus / "zh.txt.xz"))
         self.judged = judged.read_all(judged.FOLDER, (text for text in questions if corpus.is_free(self.banned, text)))
@@ -121,6 +124,7 @@ class Trainer:
             for name in templates.MADE:
                 plan += self._made(batch, name, lang)
         plan += self._written(batch)
+        plan += self._classified(batch, int(o["batch_classified"]))
         for name in self.judged:
             plan += self._judged(batch, name, int(o[f"batch_judged_{name}"]))
         if self._label_strength():
@@ -260,6 +264,23 @@ class Trainer:
                            ("written all", strength * o["written_all"], lambda out: separation(out, True))]
         return plan + self._centred([pair.group for _, pair in pairs], first, second)
 
+    def _classified(self, batch: Batch, count: int) -> list[Any]:
+        """Texts of written groups against the middles of all groups, which then follow them."""
+        strength = self.options["classified"] * self._label_strength()
+        if not strength or not count:
+            return []
+        own, texts = self.prototypes.draw(count, self.rng)
+        free = [i for i, text in enumerate(texts) if corpus.is_free(self.banned, text)]
+        own, texts = own[free], [texts[i] for i in free]
+        at = batch.add(self.tokenizer.ids([templates.framed(text, "zh", self.rng) for text in texts], MADE_TOKENS))
+
+        def loss(out: Tensor) -> Tensor:
+            value = self.prototypes.loss(out[at], own)
+            self.prototypes.follow(out[at].detach(), own)
+            return value
+
+        return [("classified", strength, loss)]
+
     def _centred(self, groups: list[written.Group], first: slice, second: slice) -> list[Any]:
         """Both texts of a group towards the middle of its phrases' targets, where it has one."""
         found = [(i, self.centres[key]) for i, key in enumerate(map(written.key, groups)) if key in self.centres]
@@ -336,6 +357,15 @@ class Trainer:
         """One of the sources, by chance, the larger ones more often."""
         sizes = [len(self.labelled[s]) ** 0.7 for s in sources]
         return self.rng.choices(sources, sizes)[0]
+
+    def start_prototypes(self) -> None:
+        self.encoder.eval()
+
+        def encode(texts: list[str]) -> Tensor:
+            ids = self.tokenizer.ids(texts, MADE_TOKENS)
+            return torch.from_numpy(encoding.vectors(self.encoder, ids, False)).to(self.device)
+
+        self.prototypes.start(encode, self.rng)
 
     def save(self, path: Path) -> None:
         state = {"model": self.encoder.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step,
@@ -429,6 +459,7 @@ def main() -> None:
         trainer.resume(checkpoint)
     if args.again and trainer.progress >= 1:
         trainer.progress = 0.0
+    trainer.start_prototypes()
     log = Log(config.cache / "log.jsonl")
     log.write(begin=time.strftime("%H:%M:%S"), step=trainer.step, progress=round(trainer.progress, 3),
               minutes=args.minutes, chunks=len(trainer.pool.seen))
