@@ -14,7 +14,6 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -22,7 +21,6 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "weights" / "train"))
 import born_again  # noqa: E402
-import centres  # noqa: E402
 import corpus  # noqa: E402
 import evaluate  # noqa: E402
 import export  # noqa: E402
@@ -242,33 +240,16 @@ class Data(unittest.TestCase):
         for _ in range(200):
             pairs = topic.cluster(4, rng)
             self.assertEqual(len(pairs), 4)
-            asked = [int(first.split("甲")[0].split("乙")[0].split("丙")[0]) for _, (first, _) in pairs]
-            self.assertEqual([pair.group for pair in pairs], [groups[number] for number in asked])
+            asked, again = ([int(pair[side].split("甲")[0].split("乙")[0].split("丙")[0]) for pair in pairs]
+                            for side in (0, 1))
+            self.assertEqual(asked, again)
             self.assertLess(max(asked) - min(asked), 4)
-            places = [[text.rstrip("吗").split("城")[1] for text in pair.texts] for pair in pairs]
+            places = [[text.rstrip("吗").split("城")[1] for text in pair] for pair in pairs]
             self.assertTrue(all(first == second for first, second in places))
             by_group = {group: [place for other, (place, _) in zip(asked, places) if other == group] for group in asked}
             twice += any(len(found) == 2 for found in by_group.values())
             self.assertTrue(all(len(set(found)) == len(found) for found in by_group.values()))
         self.assertTrue(50 < twice < 190, twice)
-
-    def test_groups_have_the_middle_of_their_phrases_targets(self) -> None:
-        groups = [("甲", "乙", "丙"), ("丁", "戊", "己"), ("{city}好", "{city}很好", "在{city}")]
-        topic = written.Topic("x", groups, {"city": ["城", "市"]})
-        where = {text: np.eye(6, dtype=np.float32)[number] for number, text in enumerate("甲乙丙丁戊己")}
-        teacher = SimpleNamespace(vectors=lambda texts: np.stack([where[text] for text in texts]))
-        side = targets.Side(np.zeros(6, np.float32), np.eye(6, dtype=np.float32), 1.0, np.eye(6, dtype=np.float32))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "written.npz"
-            first = written.Topic("x", groups[:1], {})
-            added = [centres.update(path, [topics], lambda text: text != "己", teacher, teacher, 3)
-                     for topics in (first, topic, topic)]
-            found = centres.load(path, side)
-        self.assertEqual(added, [3, 2, 0])
-        expected = {written.key(groups[0]): [1, 1, 1, 0, 0, 0], written.key(groups[1]): [0, 0, 0, 1, 1, 0]}
-        self.assertEqual(found.keys(), expected.keys())
-        for key, middle in expected.items():
-            np.testing.assert_allclose(found[key], targets.unit(np.array(middle)), atol=1e-6)
 
     def test_prototypes_are_middles_that_follow_their_texts(self) -> None:
         topics = [written.Topic("near-a", [("甲", "乙", "丙"), ("{x}丁", "{x}戊", "己")], {"x": ["大", "小"]}),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-import centres
+import born_again
 import corpus
 import settings
 import teachers
@@ -131,8 +131,7 @@ def main() -> None:
         each = (time.monotonic() - began) / made
         print(f"chunk {number + 1} of {config.chunks}: {each:.0f} s each, "
               f"{each * (config.chunks - number - 1) / 60:.0f} minutes left", flush=True)
-    added = centres.update(config.cache / "written.npz", source.topics, source.kept, e5, bge, config.seed)
-    print(f"{added} texts of written groups", flush=True)
+    print(f"{born_again.update(config.cache, config.start)} chunks with the start model's own vectors", flush=True)
 
 
 if __name__ == "__main__":

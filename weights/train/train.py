@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 
 import born_again
-import centres
 import corpus
 import encoding
 import judged
@@ -69,7 +68,6 @@ class Trainer:
         topics = written.read_all(written.FOLDER)
         self.topics = {states: [topic for topic in topics if topic.states == states] for states in (False, True)}
         self.prototypes = prototypes.Prototypes(self.topics[False])
-        self.centres = centres.load(config.cache / "written.npz", self.pool.sides["zh"])
         questions = filter(corpus.is_question, corpus.lines(config.corpus / "zh.txt.xz"))
         self.judged = judged.read_all(judged.FOLDER, (text for text in questions if corpus.is_free(self.banned, text)))
         self.labelled = corpus.labelled_sets(config.corpus, self.banned)
@@ -229,7 +227,7 @@ class Trainer:
 
     def _written(self, batch: Batch) -> list[Any]:
         """What was written by hand: two texts of a group are to be nearer than either is to another group's, and than
-        any two of different groups anywhere in the batch."""
+        any two of neighbouring groups."""
         o = self.options
         strength = self._label_strength()
         if not strength:
@@ -237,11 +235,11 @@ class Trainer:
         topics = self._drawn(False, int(o["batch_clusters"])) + self._drawn(True, int(o["batch_statements"]))
         pairs = [(number, pair) for number, topic in enumerate(topics)
                  for pair in topic.cluster(int(o["cluster"]), self.rng)
-                 if corpus.is_free(self.banned, *pair.texts)]
+                 if corpus.is_free(self.banned, *pair)]
 
         def ids(side: int) -> list[list[int]]:
-            texts = [pair.texts[side] if topics[number].states
-                     else templates.framed(pair.texts[side], "zh", self.rng) for number, pair in pairs]
+            texts = [pair[side] if topics[number].states
+                     else templates.framed(pair[side], "zh", self.rng) for number, pair in pairs]
             return self.tokenizer.ids(texts, MADE_TOKENS)
 
         first, second = (batch.add(ids(side)) for side in (0, 1))
@@ -253,16 +251,21 @@ class Trainer:
         partner = torch.eye(len(pairs), dtype=torch.bool, device=self.device).repeat(2, 2)
         own = torch.eye(2 * len(pairs), dtype=torch.bool, device=self.device)
 
-        def separation(out: Tensor, all_rows: bool) -> Tensor:
+        def scores(out: Tensor) -> Tensor:
             both = torch.cat([out[first], out[second]])
-            score = both @ both.T
-            sure = together | (score.detach() < limit)
-            parts = (score, partner & ~own, sure & ~partner)
-            return losses.separation(*((part.flatten() for part in parts) if all_rows else parts)).mean()
+            return both @ both.T
 
-        plan: list[Any] = [("written", strength * o["written"], lambda out: separation(out, False)),
-                           ("written all", strength * o["written_all"], lambda out: separation(out, True))]
-        return plan + self._centred([pair.group for _, pair in pairs], first, second)
+        def separation(out: Tensor) -> Tensor:
+            score = scores(out)
+            sure = together | (score.detach() < limit)
+            return losses.separation(score, partner & ~own, sure & ~partner).mean()
+
+        def ranking(out: Tensor) -> Tensor:
+            score = scores(out)
+            return losses.ranking(score[partner & ~own], score[together & ~partner])
+
+        return [("written", strength * o["written"], separation),
+                ("written rank", strength * o["written_rank"], ranking)]
 
     def _classified(self, batch: Batch, count: int) -> list[Any]:
         """Texts of written groups against the middles of all groups, which then follow them."""
@@ -280,19 +283,6 @@ class Trainer:
             return value
 
         return [("classified", strength, loss)]
-
-    def _centred(self, groups: list[written.Group], first: slice, second: slice) -> list[Any]:
-        """Both texts of a group towards the middle of its phrases' targets, where it has one."""
-        found = [(i, self.centres[key]) for i, key in enumerate(map(written.key, groups)) if key in self.centres]
-        if not found:
-            return []
-        index = torch.tensor([i for i, _ in found], device=self.device)
-        target = self.tensor([centre for _, centre in found])
-
-        def loss(out: Tensor) -> Tensor:
-            return (losses.cosine_loss(out[first][index], target) + losses.cosine_loss(out[second][index], target)) / 2
-
-        return [("centre", self.options["cosine_centre"], loss)]
 
     def _judged(self, batch: Batch, name: str, count: int) -> list[Any]:
         """Any two texts of a block that ask the same are to be nearer than any two of one block that do not."""

@@ -9,14 +9,12 @@ Run as a program it counts the groups of the files named and says what is wrong 
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "written"
 CHOICE = re.compile(r"\(([^()]*)\)")
@@ -27,13 +25,7 @@ OTHER_WORD = 0.4            # of the groups about a thing of a list come again, 
 
 Group = tuple[str, ...]
 Lists = dict[str, list[str]]
-
-
-class Drawn(NamedTuple):
-    """Two texts of one group."""
-
-    group: Group
-    texts: tuple[str, str]
+Pair = tuple[str, str]              # two texts of one group
 
 
 @dataclass(frozen=True)
@@ -61,23 +53,24 @@ class Topic:
     def words(self, rng: random.Random) -> dict[str, str]:
         return {name: rng.choice(words) for name, words in self.lists.items()}
 
-    def cluster(self, count: int, rng: random.Random) -> list[Drawn]:
+    def cluster(self, count: int, rng: random.Random) -> list[Pair]:
         """Two texts of each of `count` neighbouring groups, or of one of them about two things; about the same things
         otherwise, that only what is asked may tell them apart."""
         first = rng.randrange(max(1, len(self.groups) - count + 1))
-        words, out = self.words(rng), []
+        words = self.words(rng)
+        out: list[Pair] = []
         for group in self.groups[first:first + count]:
             phrases = rng.sample(group, 2)
-            out.append(Drawn(group, _texts(phrases, words, rng)))
+            out.append(_texts(phrases, words, rng))
             first_names, second_names = (set(SLOT.findall(phrase)) for phrase in phrases)
             if first_names and first_names == second_names and rng.random() < OTHER_WORD:
                 other = self.words(rng)
                 if all(other[name] != words[name] for name in first_names):
-                    out.append(Drawn(group, _texts(phrases, other, rng)))
+                    out.append(_texts(phrases, other, rng))
         return out[:count]
 
 
-def _texts(phrases: list[str], words: dict[str, str], rng: random.Random) -> tuple[str, str]:
+def _texts(phrases: list[str], words: dict[str, str], rng: random.Random) -> Pair:
     first, second = (filled(phrase, words, rng) for phrase in phrases)
     return first, second
 
@@ -106,11 +99,6 @@ def read(path: Path) -> Topic:
 
 def read_all(folder: Path) -> list[Topic]:
     return [read(path) for path in sorted(folder.glob("*.txt"))]
-
-
-def key(group: Group) -> int:
-    """What a group is known by in files: 63 bits of a hash of its phrases."""
-    return int.from_bytes(hashlib.blake2b("\n".join(group).encode(), digest_size=8).digest(), "little") >> 1
 
 
 def has_slots(group: Group) -> bool:
