@@ -251,7 +251,7 @@ static void leave_scale_out(copy *c, const breakage *b)
 /* What the rules see without golden vectors. */
 static const breakage seen[] = {
     { scale, 2, Q, 5.657, FLAG_SCALE, TENSOR(2, Q), "sqrt(head size)" },
-    { scale, 0, O, 8, FLAG_SCALE, TENSOR(0, O), "is 5.11 times as large" },
+    { scale, 0, O, 8, FLAG_SCALE, TENSOR(0, O), "is 5.12 times as large" },
     { scale, 1, "output.LayerNorm.weight", 12, FLAG_SCALE, TENSOR(1, "output.LayerNorm.weight"), "times" },
     { leave_scale_out, 0, "", 0, FLAG_MISSING_SCALE, "", "1/sqrt(d) is missing" },
     { transpose, 1, Q, 0, FLAG_TRANSPOSED, TENSOR(1, Q), "transposed" },
