@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("second", type=Path, help="another, or a model folder")
     parser.add_argument("out", type=Path)
     parser.add_argument("--share", type=float, default=0.7, help="of the first")
-    parser.add_argument("--whitening", type=float, default=0.25, help="0 none, 1 all of it")
+    parser.add_argument("--whitening", type=float, default=0.25, help="0 none, 1 all of it, below 0 the contrary")
     parser.add_argument("--sharpness", type=float, default=1.0, help="a factor of softmax attention's scores")
     parser.add_argument("--chunk", type=Path, required=True, help="a chunk's json, for its texts")
     parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "default.toml")
