@@ -281,6 +281,9 @@ class Data(unittest.TestCase):
             found.middles = torch.tensor([[1.0, 0.0]] + [[c, (1 - c * c) ** 0.5] for c in cosines])
             return float(found.loss(torch.tensor([[1.0, 0.0]]), torch.tensor([0])))
 
+        between = (prototypes.MAYBE_SAME_AREA + prototypes.MAYBE_SAME) / 2
+        self.assertLess(loss([0, between, 0]), 1e-6)
+        self.assertGreater(loss([0, 0, between]), 1e-3)
         for number, limit in ((0, None), (1, prototypes.MAYBE_SAME_AREA), (2, prototypes.MAYBE_SAME)):
             near = [[0.99 if i == number else 0.0 for i in range(3)], [0.0, 0.0, 0.0]]
             self.assertEqual(loss(near[0]) > 0.1, limit is None)
