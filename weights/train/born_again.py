@@ -38,17 +38,18 @@ def folder(cache: Path, start: Path) -> Path:
 
 def update(cache: Path, start: Path) -> int:
     """Encodes the chunks that the folder lacks with the start model; how many those were."""
+    place = folder(cache, start)
     missing = [path for path in sorted((cache / "chunks").glob("[0-9]*.json"))
-               if not (folder(cache, start) / path.with_suffix(".npz").name).exists()]
+               if not (place / f"{path.stem}.npz").exists()]
     if missing:
-        folder(cache, start).mkdir(exist_ok=True)
+        place.mkdir(exist_ok=True)
         encoder, tokenizer = model.load(start).eval(), pool.StudentTokenizer(start)
     for path in missing:
         chunk = json.loads(path.read_text(encoding="utf-8"))
         ids = {name: tokenizer.ids(texts(chunk), LONGEST) for name, texts in KINDS.items()}
         out = {name: targets.unit(sum(encoding.vectors(encoder, rows, linear) for linear in (False, True)))
                for name, rows in ids.items()}
-        partial = folder(cache, start) / f"{path.stem}.partial.npz"
+        partial = place / f"{path.stem}.partial.npz"
         np.savez(partial, **{name: v.astype(np.float16) for name, v in out.items()})  # type: ignore[arg-type]
         partial.rename(partial.with_name(f"{path.stem}.npz"))
     return len(missing)

@@ -30,9 +30,10 @@ class Prototypes:
     """The groups' middles, [groups] [D], and what they are drawn from."""
 
     def __init__(self, topics: list[written.Topic]) -> None:
-        self.groups = [group for topic in topics for group in topic.groups if not written.has_slots(group)]
-        files = [number for number, topic in enumerate(topics)
-                 for group in topic.groups if not written.has_slots(group)]
+        found = [(number, group) for number, topic in enumerate(topics) for group in topic.groups
+                 if not written.has_slots(group)]
+        files = [number for number, _ in found]
+        self.groups = [group for _, group in found]
         areas = sorted({topic.area for topic in topics})
         self.file = torch.tensor(files)
         self.area = torch.tensor([areas.index(topics[number].area) for number in files])

@@ -270,7 +270,7 @@ class Trainer:
     def _classified(self, batch: Batch, count: int) -> list[Any]:
         """Texts of written groups against the middles of all groups, which then follow them."""
         strength = self.options["classified"] * self._label_strength()
-        if not strength or not count:
+        if not strength:
             return []
         own, texts = self.prototypes.draw(count, self.rng)
         free = [i for i, text in enumerate(texts) if corpus.is_free(self.banned, text)]
